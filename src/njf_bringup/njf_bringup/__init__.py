@@ -1,0 +1,1 @@
+"""One description of the node graph, and the njf command line that runs it."""

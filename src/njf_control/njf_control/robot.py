@@ -1,0 +1,138 @@
+"""What a robot is, read from config/robots/<name>.yaml: channels, limits, driver, cameras, simulation."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field, model_validator
+
+from njf_perception.config import Config, load_config
+
+
+class ChannelConfig(Config):
+    """One command channel, in SI units of the channel."""
+
+    name: str = Field(description="channel name, as on every topic")
+    unit: Literal["rad", "Pa"] = Field(description="SI unit of the channel")
+    lower: float = Field(description="smallest set-point [unit]")
+    upper: float = Field(description="largest set-point [unit]")
+    max_rate: float = Field(gt=0, description="largest change of the set-point [unit/s]")
+    motor_id: int = Field(ge=0, le=252, description="id of the motor on its bus")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ChannelConfig":
+        if not self.lower < self.upper:
+            raise ValueError(f"lower {self.lower} must be below upper {self.upper}")
+        return self
+
+
+class DriverConfig(Config):
+    """How the hardware is reached."""
+
+    kind: Literal["dynamixel"] = Field(description="driver family")
+    model: Literal["xl320"] = Field(description="motor model, names the control table")
+    port: str = Field(description="serial device; the simulation puts its pseudo-terminal here")
+    baud: int = Field(gt=0, description="serial speed [bit/s]")
+    rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
+
+
+class SafetyConfig(Config):
+    """Behaviour of the safety gate."""
+
+    watchdog_timeout_s: float = Field(
+        0.1, ge=0.02, le=0.5, description="hold when no valid command came for this long [s]"
+    )
+    max_first_step: float = Field(
+        0.2, gt=0, description="largest distance of a first command from the measured state [unit]"
+    )
+
+
+class CameraConfig(Config):
+    """One camera of the rig."""
+
+    name: str = Field(description="topic namespace, such as camera_0")
+    role: Literal["control", "training", "held_out"] = Field(
+        description="control: the one camera of the loop (also trained on); training: only for "
+        "learning; held_out: only to judge"
+    )
+    width: int = Field(gt=0, description="image width [px]")
+    height: int = Field(gt=0, description="image height [px]")
+
+
+class SimulationConfig(Config):
+    """The simulated stand-in of the robot."""
+
+    mjcf: str = Field(description="MJCF file inside njf_sim/models")
+    backlash_rad: float = Field(0.0, ge=0, le=0.1, description="play of each servo [rad]")
+    delay_s: float = Field(0.0, ge=0, le=0.2, description="delay from goal position to motion [s]")
+
+
+class RobotConfig(Config):
+    """A robot, whole. See config/robots/finger.yaml."""
+
+    name: str
+    channels: list[ChannelConfig]
+    driver: DriverConfig
+    safety: SafetyConfig
+    cameras: list[CameraConfig]
+    simulation: SimulationConfig
+    workspace_min_m: list[float] = Field(
+        min_length=3, max_length=3, description="corner of the box the moving parts stay in [m]"
+    )
+    workspace_max_m: list[float] = Field(
+        min_length=3, max_length=3, description="opposite corner [m], world frame"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RobotConfig":
+        for what, names in (("channel", self.channel_names), ("camera", self.camera_names)):
+            if len(set(names)) != len(names) or not names:
+                raise ValueError(f"{what} names must be unique and at least one: {names}")
+        if sum(camera.role == "control" for camera in self.cameras) != 1:
+            raise ValueError("exactly one camera must have role: control")
+        return self
+
+    @property
+    def channel_names(self) -> list[str]:
+        """Channel names in the robot's order, the order of every array of channels."""
+        return [channel.name for channel in self.channels]
+
+    @property
+    def channel_units(self) -> list[str]:
+        """SI unit per channel."""
+        return [channel.unit for channel in self.channels]
+
+    @property
+    def camera_names(self) -> list[str]:
+        """Camera names in the order of the file."""
+        return [camera.name for camera in self.cameras]
+
+    @property
+    def control_camera(self) -> CameraConfig:
+        """The one camera of the control loop."""
+        return next(camera for camera in self.cameras if camera.role == "control")
+
+    @property
+    def lower(self) -> Float[np.ndarray, " n"]:
+        """Smallest set-points [channel unit]."""
+        return np.array([channel.lower for channel in self.channels])
+
+    @property
+    def upper(self) -> Float[np.ndarray, " n"]:
+        """Largest set-points [channel unit]."""
+        return np.array([channel.upper for channel in self.channels])
+
+    @property
+    def max_rate(self) -> Float[np.ndarray, " n"]:
+        """Largest rates of change [channel unit / s]."""
+        return np.array([channel.max_rate for channel in self.channels])
+
+
+def load_robot(path: str | Path) -> RobotConfig:
+    """Read a robot's YAML file.
+
+    Raises:
+        ConfigError: the file is missing or does not describe a robot.
+    """
+    return load_config(path, RobotConfig)

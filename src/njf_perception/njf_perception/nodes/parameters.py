@@ -1,0 +1,31 @@
+"""Declared parameters: every one with description and, for numbers, a range."""
+
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+
+
+def declare(
+    node: Node,
+    name: str,
+    default: Any,
+    description: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    read_only: bool = False,
+) -> Any:
+    """Declare one parameter and return its value (the override when one was given).
+
+    `description` ends with the unit in brackets. `minimum` and `maximum` are inclusive and must be
+    given together; rclpy then rejects values outside with a message that states the range.
+    """
+    descriptor = ParameterDescriptor(name=name, description=description, read_only=read_only)
+    if minimum is not None and maximum is not None:
+        if isinstance(default, int) and not isinstance(default, bool):
+            bounds = IntegerRange(from_value=int(minimum), to_value=int(maximum), step=0)
+            descriptor.integer_range.append(bounds)
+        else:
+            limits = FloatingPointRange(from_value=float(minimum), to_value=float(maximum), step=0.0)
+            descriptor.floating_point_range.append(limits)
+    return node.declare_parameter(name, default, descriptor).value

@@ -1,0 +1,1 @@
+"""Simulated robots, cameras and byte-level fakes of the hardware."""

@@ -1,0 +1,1 @@
+"""From a recorded bag to a checkpoint: exploration, dataset, training and evaluation."""
