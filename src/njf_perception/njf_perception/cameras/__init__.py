@@ -1,0 +1,1 @@
+"""Camera sources: UVC devices, video files and image folders behind one interface."""

@@ -1,0 +1,1 @@
+"""Point trackers: where given image points are in every following image."""
