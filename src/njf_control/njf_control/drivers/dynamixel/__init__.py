@@ -1,0 +1,1 @@
+"""ROBOTIS Dynamixel servos, protocol 2.0."""
