@@ -1,0 +1,198 @@
+"""Scene: what one image says about geometry. The interface between perception and control."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import Field
+from torch import Tensor, nn
+
+from njf_perception.camera import Camera, invert, pixel_grid
+from njf_perception.config import Config
+from njf_perception.encoder import ConvPyramid, EncoderConfig, prepare_image
+from njf_perception.field import FieldConfig, RadianceField, project_points, sample_map
+from njf_perception.renderer import expected_depth, importance, sample_weights, stratified
+from njf_perception.workspace import Box, Workspace
+
+
+class Rendering(NamedTuple):
+    """A rendered view: colour 0..1 (black where empty), depth [m] (NaN where empty), opacity 0..1."""
+
+    rgb: Float[np.ndarray, "h w 3"]
+    depth: Float[np.ndarray, "h w"]
+    opacity: Float[np.ndarray, "h w"]
+
+
+class Encoding(NamedTuple):
+    """What the encoder made of one image; all that control needs of it."""
+
+    feature_map: Float[Tensor, "c h w"]
+    global_code: Float[Tensor, " g"]
+
+
+class Scene(Protocol):
+    """One image, understood. Points are in the context camera's frame [m]."""
+
+    def surface(
+        self, pixels: Float[Tensor, "n 2"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+        """Surface points seen at pixels (u, v) of the context image, with confidence 0..1."""
+        ...
+
+    def render(self, camera: Camera) -> Rendering:
+        """The scene as `camera` would see it."""
+        ...
+
+
+class PixelNerfConfig(Config):
+    """Size of the PixelNeRF model."""
+
+    encoder: EncoderConfig = EncoderConfig()
+    field: FieldConfig = FieldConfig()
+    surface_samples: int = Field(8, ge=2, description="samples around the proposed depth")
+    surface_window_m: float = Field(0.02, gt=0, description="half width of that window [m]")
+    coarse_samples: int = Field(32, ge=2, description="uniform samples per ray of a full render")
+    fine_samples: int = Field(16, ge=2, description="importance samples per ray of a full render")
+
+
+class PixelNerf(nn.Module):
+    """Encoder and radiance field around one context camera."""
+
+    PROPOSALS = 2  # first channels of the feature map: proposed depth and foreground logit
+
+    def __init__(self, config: PixelNerfConfig, box: Box) -> None:
+        super().__init__()
+        self.config = config
+        self.workspace = Workspace(box)
+        features = config.encoder.features
+        self.encoder = ConvPyramid(config.encoder, self.PROPOSALS + features)
+        self.field = RadianceField(config.field, features, config.encoder.code)
+
+    @torch.no_grad()
+    def encode(self, image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> "PixelNerfScene":
+        """Understand one RGB image of the context camera.
+
+        Raises:
+            ValueError: the image is not of the camera's size.
+        """
+        if image.shape[:2] != (camera.height, camera.width):
+            raise ValueError(
+                f"image is {image.shape[1]}x{image.shape[0]}, camera '{camera.name}' is "
+                f"{camera.width}x{camera.height}; send images of the calibrated size"
+            )
+        feature_map, code = self.encoder(prepare_image(image, self.config.encoder)[None])
+        return PixelNerfScene(self, Encoding(feature_map[0], code[0]), camera)
+
+    def depth_proposal(self, read: Float[Tensor, "*n c"]) -> Float[Tensor, "*n"]:
+        """Depth [m] from features read off the map: box centre plus a learned offset."""
+        reach = self.workspace.half_size.norm()
+        return self.workspace.center[2] + reach * read[..., 0]
+
+    def query(
+        self,
+        points: Float[Tensor, "b n 3"],
+        features: Float[Tensor, "b n c"],
+        code: Float[Tensor, "b g"],
+    ) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n 3"]]:
+        """Density [1/m] and colour at camera-frame points [m] with their pixel-aligned features."""
+        return self.field(self.workspace.normalize(points), features, code)
+
+
+@dataclass(frozen=True)
+class PixelNerfScene:
+    """`Scene` of a `PixelNerf` model."""
+
+    model: PixelNerf
+    encoding: Encoding
+    camera: Camera
+
+    def features(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n c"]:
+        """Pixel-aligned features of camera-frame points."""
+        return self._read(self._project(points))[:, PixelNerf.PROPOSALS :]
+
+    @torch.no_grad()
+    def surface(
+        self, pixels: Float[Tensor, "n 2"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+        """See `Scene`. Samples only around the encoder's depth proposal, not along the whole ray.
+
+        `surface_reference` marches the whole ray instead and is what this is tested against.
+        """
+        rays, read = self._rays(pixels), self._read(pixels)
+        proposal = self.model.depth_proposal(read)
+        window = self.model.config.surface_window_m
+        count = self.model.config.surface_samples
+        depths = stratified(proposal - window, proposal + window, count, jitter=False)
+        weights, _ = self._march(torch.zeros_like(rays), rays, depths)
+        opacity = weights.sum(-1)
+        # Where the field is empty around the proposal there is nothing to refine it with.
+        depth = torch.lerp(proposal, expected_depth(weights, depths), opacity)
+        return rays * depth[:, None], torch.sigmoid(read[:, 1]) * opacity
+
+    @torch.no_grad()
+    def surface_reference(
+        self, pixels: Float[Tensor, "n 2"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+        """Surface by marching each ray through the whole workspace. Slow; the oracle of `surface`."""
+        rays = self._rays(pixels)
+        depth, opacity, _ = self._render_rays(torch.zeros_like(rays), rays)
+        return rays * depth[:, None], opacity
+
+    @torch.no_grad()
+    def render(self, camera: Camera) -> Rendering:
+        """See `Scene`. The camera's pose is taken relative to this scene's camera."""
+        T = torch.tensor(invert(self.camera.T_world_camera) @ camera.T_world_camera).float()
+        directions = torch.from_numpy(camera.rays(pixel_grid(camera.width, camera.height))).float()
+        directions = directions.reshape(-1, 3) @ T[:3, :3].T
+        chunks = []
+        for part in directions.split(4096):
+            chunks.append(self._render_rays(T[:3, 3].expand_as(part), part))
+        depth, opacity, rgb = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+        depth = torch.where(opacity > 0.5, depth, torch.nan)
+        h, w = camera.height, camera.width
+        return Rendering(
+            rgb.view(h, w, 3).numpy(), depth.view(h, w).numpy(), opacity.view(h, w).numpy()
+        )
+
+    def _render_rays(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, "n 3"]]:
+        """Depth, opacity and colour of rays: a uniform pass, then one where the weights are."""
+        config = self.model.config
+        entry, exit_ = self.model.workspace.intersect(origins, directions)
+        hit = exit_ > entry
+        exit_ = torch.where(hit, exit_, entry + 1e-3)
+        coarse = stratified(entry, exit_, config.coarse_samples, jitter=False)
+        weights, _ = self._march(origins, directions, coarse)
+        fine = importance(coarse, weights, config.fine_samples)
+        depths = torch.cat([coarse, fine], dim=-1).sort(-1).values
+        weights, rgb = self._march(origins, directions, depths)
+        opacity = weights.sum(-1) * hit
+        return expected_depth(weights, depths), opacity, (weights[..., None] * rgb).sum(-2)
+
+    def _march(
+        self,
+        origins: Float[Tensor, "n 3"],
+        directions: Float[Tensor, "n 3"],
+        depths: Float[Tensor, "n s"],
+    ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n s 3"]]:
+        """Rendering weights and colours of the samples of rays."""
+        points = origins[:, None] + directions[:, None] * depths[..., None]
+        flat = points.flatten(0, 1)
+        features = self.features(flat)
+        density, rgb = self.model.query(flat[None], features[None], self.encoding.global_code[None])
+        weights = sample_weights(density.view_as(depths), depths, directions.norm(dim=-1))
+        return weights, rgb.view(*depths.shape, 3)
+
+    def _rays(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
+        return torch.from_numpy(self.camera.rays(pixels.double().numpy())).float()
+
+    def _project(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 2"]:
+        K = torch.from_numpy(self.camera.K).float()
+        return project_points(points[None], K[None])[0]
+
+    def _read(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:
+        size = (self.camera.width, self.camera.height)
+        return sample_map(self.encoding.feature_map[None], pixels[None], size)[0]
