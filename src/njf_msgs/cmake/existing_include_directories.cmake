@@ -1,0 +1,15 @@
+# Interface packages installed from wheels export include directories of the machine that built
+# them; CMake refuses a target that names a missing directory. Without such paths this does nothing.
+get_property(_imported_targets DIRECTORY PROPERTY IMPORTED_TARGETS)
+foreach(_target IN LISTS _imported_targets)
+  get_target_property(_directories ${_target} INTERFACE_INCLUDE_DIRECTORIES)
+  if(_directories)
+    set(_existing "")
+    foreach(_directory IN LISTS _directories)
+      if(_directory MATCHES "^\\$<" OR EXISTS "${_directory}")
+        list(APPEND _existing "${_directory}")
+      endif()
+    endforeach()
+    set_property(TARGET ${_target} PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${_existing}")
+  endif()
+endforeach()
