@@ -1,0 +1,103 @@
+"""The node graph as data: config/graph.yaml, and the nodes it comes down to."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from njf_bringup.paths import root
+from njf_control.robot import RobotConfig
+from njf_perception.config import Config, load_config
+
+Value = bool | int | float | str | list[str]
+
+
+class Argument(Config):
+    """One argument of the graph; its type is the type of its default."""
+
+    description: str
+    default: bool | int | float | str
+    choices: list[str] = Field(default_factory=list, description="valid values; empty: any")
+
+
+class NodeDescription(Config):
+    """One node as written in the file, before substitution."""
+
+    name: str
+    package: str
+    executable: str
+    when: dict[str, list[bool | str]] = Field(
+        default_factory=dict, description="arguments and their values with which the node runs"
+    )
+    for_each_camera: bool = Field(False, description="one copy per camera, in its namespace")
+    lifecycle: bool = Field(False, description="managed: configured and activated at the start")
+    stops_first: bool = Field(False, description="makes the robot safe before the others end")
+    ends_run: bool = Field(False, description="the run is over when this node exits with 0")
+    ready_path: str = Field("", description="file whose existence says that the node is ready")
+    parameters: dict[str, bool | int | float | str | list[str]] = Field(default_factory=dict)
+    remappings: dict[str, str] = Field(default_factory=dict)
+
+
+class Graph(Config):
+    """config/graph.yaml, whole."""
+
+    arguments: dict[str, Argument]
+    nodes: list[NodeDescription]
+
+    @model_validator(mode="after")
+    def _conditions_name_arguments(self) -> "Graph":
+        for node in self.nodes:
+            for name in node.when:
+                if name not in self.arguments:
+                    known = ", ".join(self.arguments)
+                    raise ValueError(f"{node.name}: 'when' asks for '{name}'; arguments: {known}")
+        return self
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node to start. `parameters` are ROS parameters of namespace-free names."""
+
+    name: str
+    package: str
+    executable: str
+    namespace: str = ""
+    parameters: dict[str, Value] = field(default_factory=dict)
+    remappings: dict[str, str] = field(default_factory=dict)
+    lifecycle: bool = False
+    stops_first: bool = False
+    ends_run: bool = False
+    ready_path: str = ""
+
+    @property
+    def module(self) -> str:
+        """The Python module whose main() is the executable."""
+        return f"{self.package}.nodes.{self.executable}"
+
+    @property
+    def full_name(self) -> str:
+        """Absolute node name, such as /lab/driver."""
+        return f"/{self.namespace}/{self.name}".replace("//", "/")
+
+
+@dataclass(frozen=True)
+class ResolvedGraph:
+    """The nodes of one run, in start order, and the values of all arguments."""
+
+    nodes: list[NodeSpec]
+    arguments: dict[str, Value]
+    robot: RobotConfig
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder for logs and parameter files."""
+        return Path(str(self.arguments["run_dir"]))
+
+
+def load_graph(path: str | Path | None = None) -> Graph:
+    """Read the graph description, by default config/graph.yaml.
+
+    Raises:
+        ConfigError: the file does not fit; the message lists the valid keys.
+    """
+    return load_config(path or root() / "config" / "graph.yaml", Graph)

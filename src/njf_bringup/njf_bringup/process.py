@@ -1,0 +1,99 @@
+"""One node as an operating-system process: its command line, log, signals and death."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from njf_bringup.graph import NodeSpec
+from njf_bringup.paths import root
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class NodeProcess:
+    """A started node. It leads its own process group and writes to its own log."""
+
+    spec: NodeSpec
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: the signal that killed it."""
+        return self.popen.poll()
+
+    def send(self, number: int) -> None:
+        """Send a signal to the whole group, as long as the leader has not been reaped."""
+        if self.exit_code is None:
+            os.killpg(self.popen.pid, number)
+
+    def tail(self, lines: int = 12) -> str:
+        """The last lines of the log, indented."""
+        text = self.log.read_text(errors="replace").splitlines()[-lines:]
+        return "\n".join(f"    {line}" for line in text) or "    (nothing)"
+
+
+def start_node(
+    spec: NodeSpec, run_dir: Path, environment: dict[str, str], extra: list[str]
+) -> NodeProcess:
+    """Start `spec` with its parameters in a file; log and parameters lie under `run_dir`.
+
+    The kernel sends the node SIGTERM when the thread that called this ends, however it ends: call
+    it from the main thread.
+    """
+    parameters = run_dir / "parameters" / f"{spec.name}.yaml"
+    parameters.parent.mkdir(parents=True, exist_ok=True)
+    parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": spec.parameters}}))
+    log = run_dir / "logs" / f"{spec.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            command_line(spec, parameters, extra),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            process_group=0,  # Ctrl-C reaches the supervisor alone, which stops in its order
+            preexec_fn=_end_with_parent,
+        )
+    return NodeProcess(spec, popen, log)
+
+
+def command_line(spec: NodeSpec, parameters: Path, extra: list[str]) -> list[str]:
+    """The command that runs `spec`; `extra` are further ROS arguments, which win."""
+    command = [sys.executable, "-m", spec.module, "--ros-args", "-r", f"__node:={spec.name}"]
+    if spec.namespace:
+        command += ["-r", f"__ns:=/{spec.namespace.strip('/')}"]
+    for source, target in spec.remappings.items():
+        command += ["-r", f"{source}:={target}"]
+    return [*command, "--params-file", str(parameters), *extra]
+
+
+def environment(run_dir: Path) -> dict[str, str]:
+    """Environment of the nodes; what the user has set already is kept.
+
+    One thread per numeric library: the nodes share few cores and each has work to do. The Fast DDS
+    profile holds images in shared memory; without it a third of them is lost.
+    """
+    defaults = {
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(root() / "config" / "fastdds.xml"),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+        "ROS_LOG_DIR": str(run_dir / "logs" / "ros"),
+    }
+    return defaults | dict(os.environ)
+
+
+def _end_with_parent() -> None:
+    """In the child, before exec: SIGTERM when the parent dies, so that it can still clean up."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

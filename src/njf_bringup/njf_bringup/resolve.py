@@ -1,0 +1,147 @@
+"""From the graph description and a set of arguments to the nodes of one run."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from njf_bringup.graph import Graph, Argument, NodeDescription, NodeSpec, ResolvedGraph, Value
+from njf_bringup.paths import robot_file, root
+from njf_control.robot import RobotConfig, load_robot
+from njf_perception.errors import ConfigError
+
+_SUBSTITUTION = re.compile(r"\$\{(\w*)\}")
+
+
+def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
+    """The nodes to start when `options` override the defaults of the graph's arguments.
+
+    Paths are made absolute: checkpoints against the source tree, outputs against the present
+    folder.
+
+    Raises:
+        ConfigError: an unknown argument, a value of the wrong type or outside its choices, an
+            unknown robot or an unknown ${name}; the message lists what is valid.
+    """
+    arguments = _arguments(graph, options)
+    robot = load_robot(robot_file(str(arguments["robot"])))
+    values = arguments | _from_robot(robot, arguments)
+    nodes = []
+    for node in graph.nodes:
+        if all(arguments[name] in wanted for name, wanted in node.when.items()):
+            nodes += _copies(node, values)
+    return ResolvedGraph(nodes, arguments, robot)
+
+
+def _arguments(graph: Graph, options: Mapping[str, Value]) -> dict[str, Value]:
+    unknown = sorted(set(options) - set(graph.arguments))
+    if unknown:
+        known = ", ".join(graph.arguments)
+        raise ConfigError(f"unknown argument '{unknown[0]}'; arguments: {known}.")
+    values: dict[str, Value] = {name: a.default for name, a in graph.arguments.items()}
+    for name, value in options.items():
+        values[name] = _checked(name, graph.arguments[name], value)
+    for name in ("run_dir", "checkpoint", "bag"):
+        values[name] = substitute(str(values[name]), values)
+    values["run_dir"] = str(Path(str(values["run_dir"])).absolute())
+    values["bag"] = str(Path(str(values["bag"])).absolute())
+    values["checkpoint"] = _checkpoint(str(values["checkpoint"]))
+    return values
+
+
+def _checked(name: str, argument: Argument, value: Value) -> Value:
+    expected = type(argument.default)
+    if type(value) is not expected:
+        raise ConfigError(
+            f"argument '{name}' must be {expected.__name__}, got {type(value).__name__} {value!r}."
+        )
+    if argument.choices and value not in argument.choices:
+        raise ConfigError(
+            f"argument '{name}' is {value!r}; valid values: {', '.join(argument.choices)}."
+        )
+    return value
+
+
+def _checkpoint(path: str) -> str:
+    """A path the user gave is relative to here; the default lies in the source tree."""
+    here = Path(path).absolute()
+    return str(here if here.exists() else root() / path)
+
+
+def _from_robot(robot: RobotConfig, arguments: Mapping[str, Value]) -> dict[str, Value]:
+    control = robot.control_camera.name
+    return {
+        "robot_file": str(robot_file(str(arguments["robot"]))),
+        "control_camera": control,
+        "camera_names": robot.camera_names if arguments["cameras"] == "all" else [control],
+        "servo_port": f"{arguments['run_dir']}/servo_port" if arguments["sim"] else "",
+    }
+
+
+def _copies(node: NodeDescription, values: dict[str, Value]) -> list[NodeSpec]:
+    if not node.for_each_camera:
+        return [_spec(node, values)]
+    cameras = values["camera_names"]
+    assert isinstance(cameras, list)  # by construction in _from_robot
+    return [_spec(node, values | {"camera": camera}) for camera in cameras]
+
+
+def _spec(node: NodeDescription, values: Mapping[str, Value]) -> NodeSpec:
+    parameters: dict[str, Value] = {}
+    for name, raw in node.parameters.items():
+        value = substitute(raw, values) if isinstance(raw, str) else raw
+        if value != "":
+            parameters[name] = value
+    if values["use_sim_time"]:
+        parameters["use_sim_time"] = True
+    return NodeSpec(
+        name=str(substitute(node.name, values)),
+        package=node.package,
+        executable=node.executable,
+        namespace=str(values["namespace"]),
+        parameters=parameters,
+        remappings=node.remappings,
+        lifecycle=node.lifecycle,
+        stops_first=node.stops_first,
+        ends_run=node.ends_run,
+        ready_path=str(substitute(node.ready_path, values)),
+    )
+
+
+def substitute(text: str, values: Mapping[str, Value]) -> Value:
+    """Replace ${name} by its value; a text that is one ${name} alone takes the value's type.
+
+    Raises:
+        ConfigError: an unknown name; the message lists the known ones.
+    """
+
+    def lookup(match: re.Match[str]) -> Value:
+        name = match.group(1)
+        if name not in values:
+            raise ConfigError(f"unknown ${{{name}}} in '{text}'; known: {', '.join(values)}.")
+        return values[name]
+
+    whole = _SUBSTITUTION.fullmatch(text)
+    if whole:
+        return lookup(whole)
+    return _SUBSTITUTION.sub(lambda match: str(lookup(match)), text)
+
+
+def parse_arguments(graph: Graph, texts: Mapping[str, str]) -> dict[str, Value]:
+    """Arguments given as text (by a launch file) with the types of the graph's defaults.
+
+    Raises:
+        ConfigError: a text that is no value of that type.
+    """
+    return {name: _parsed(name, graph.arguments[name], text) for name, text in texts.items()}
+
+
+def _parsed(name: str, argument: Argument, text: str) -> Value:
+    if isinstance(argument.default, bool):
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"argument '{name}' is {text!r}; valid values: true, false.")
+        return text.lower() == "true"
+    try:
+        return type(argument.default)(text)
+    except ValueError:
+        expected = type(argument.default).__name__
+        raise ConfigError(f"argument '{name}' must be {expected}, got {text!r}.") from None

@@ -1,0 +1,94 @@
+"""The node graph: what runs when, substitution, and errors that list what is valid."""
+
+from pathlib import Path
+
+import pytest
+
+from njf_bringup.graph import Value, load_graph
+from njf_bringup.resolve import parse_arguments, resolve, substitute
+from njf_perception.errors import ConfigError
+
+
+def names(**options: Value) -> list[str]:
+    return [node.name for node in resolve(load_graph(), options).nodes]
+
+
+def test_demo_graph_has_every_part_of_the_chain() -> None:
+    expected = ["simulator", "driver", "perception", "jacobian_field", "recorder"]
+    assert names(record="stream") == expected
+
+
+def test_explore_graph_runs_no_model() -> None:
+    expected = ["simulator", "driver", "recorder", "explorer"]
+    assert names(task="explore", record="capture", cameras="all") == expected
+
+
+def test_hardware_has_a_camera_node_per_camera_and_the_robot_files_port() -> None:
+    graph = resolve(load_graph(), {"sim": False, "task": "none"})
+    assert [node.name for node in graph.nodes] == ["camera_0_driver", "driver"]
+    assert graph.nodes[0].parameters["camera"] == "camera_0"
+    assert "port" not in graph.nodes[1].parameters
+
+
+def test_simulator_and_driver_share_the_port_of_this_run(tmp_path: Path) -> None:
+    simulator, driver = resolve(
+        load_graph(), {"task": "none", "run_dir": str(tmp_path)}
+    ).nodes
+    assert simulator.parameters["port_link"] == driver.parameters["port"]
+    assert simulator.ready_path == f"{tmp_path}/servo_port"
+
+
+def test_types_survive_substitution() -> None:
+    simulator = resolve(load_graph(), {"cameras": "all", "seed": 7}).nodes[0]
+    assert simulator.parameters["seed"] == 7
+    assert isinstance(simulator.parameters["cameras"], list)
+    assert len(simulator.parameters["cameras"]) == 8
+
+
+def test_namespace_and_sim_time_reach_every_node() -> None:
+    nodes = resolve(load_graph(), {"namespace": "lab", "use_sim_time": True}).nodes
+    assert [node.full_name for node in nodes][:2] == ["/lab/simulator", "/lab/driver"]
+    assert all(node.parameters["use_sim_time"] is True for node in nodes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"robbot": "finger"}, "unknown argument 'robbot'; arguments: robot, sim"),
+        ({"robot": "fingr"}, "unknown robot 'fingr'; robots: .*finger"),
+        ({"task": "dance"}, "valid values: servo, explore, none"),
+        ({"sim": "yes"}, "'sim' must be bool, got str 'yes'"),
+    ],
+)
+def test_wrong_option_lists_the_valid_ones(options: dict[str, Value], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resolve(load_graph(), options)
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ("{name: a, package: p, executable: e, colour: red}", "'nodes.0.colour'; valid keys.*when"),
+        ("{name: a, package: p, executable: e, when: {moon: [true]}}", "asks for 'moon'"),
+    ],
+)
+def test_unknown_key_in_the_file_lists_the_valid_ones(
+    tmp_path: Path, node: str, message: str
+) -> None:
+    path = tmp_path / "graph.yaml"
+    path.write_text(f"arguments: {{}}\nnodes: [{node}]\n")
+    with pytest.raises(ConfigError, match=message):
+        load_graph(path)
+
+
+def test_unknown_substitution_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"unknown \$\{colour\} in 'a-\$\{colour\}'; known: x"):
+        substitute("a-${colour}", {"x": 1})
+
+
+def test_launch_texts_get_the_types_of_the_defaults() -> None:
+    graph = load_graph()
+    parsed = parse_arguments(graph, {"sim": "True", "seed": "3", "robot": "finger"})
+    assert parsed == {"sim": True, "seed": 3, "robot": "finger"}
+    with pytest.raises(ConfigError, match="'seed' must be int, got 'three'"):
+        parse_arguments(graph, {"seed": "three"})

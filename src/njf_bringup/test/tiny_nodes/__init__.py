@@ -1,0 +1,1 @@
+"""The smallest real nodes, for the supervisor's tests."""
