@@ -1,0 +1,115 @@
+"""Test environment of the whole repository: an isolated ROS graph, and processes that end with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+ROOT = Path(__file__).parent
+
+# Before rclpy is imported anywhere: it reads these once. The graph stays on this machine, in a
+# domain of this run's own, and wrong types in message fields raise instead of sending garbage.
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"
+os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(ROOT / "config" / "fastdds.xml")
+_LOGS = tempfile.TemporaryDirectory(prefix="njf_test_log_", ignore_cleanup_errors=True)
+os.environ["ROS_LOG_DIR"] = _LOGS.name
+
+
+@pytest.fixture
+def ros_context() -> Iterator[None]:
+    """rclpy's default context, alive for one test."""
+    import rclpy
+
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def spin(ros_context: None) -> Iterator[Callable[..., None]]:
+    """`spin(node, ...)` spins nodes in one background thread; they are destroyed after the test."""
+    with ExitStack() as stack:
+        yield lambda *nodes: stack.enter_context(spinning(*nodes))
+
+
+@contextmanager
+def spinning(*nodes: "Node") -> Iterator[None]:
+    """Spin nodes in a background thread. Order at the end matters: stop, join, then destroy."""
+    from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+
+    executor = MultiThreadedExecutor(num_threads=4)
+    for node in nodes:
+        executor.add_node(node)
+
+    def work() -> None:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+
+    thread = threading.Thread(target=work, name="spin")
+    thread.start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+        thread.join()
+        for node in nodes:
+            node.destroy_node()
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """`start_process(module, *args)` runs `python -m module`; ends exactly those after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(module: str, *args: str, **options: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", module, *args]
+        process = subprocess.Popen(command, text=True, start_new_session=True, **options)  # type: ignore[call-overload]
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        end_process(process)
+
+
+def end_process(process: subprocess.Popen[str], grace_s: float = 10.0) -> int:
+    """Ask with SIGINT as ROS launch does, then SIGTERM, then SIGKILL. Returns the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            break
+        process.send_signal(number)
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            continue
+    return process.wait()
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """`wait_until(condition, timeout_s=30.0)` polls until true and fails the test otherwise."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "") -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {timeout_s} s in vain for {what or condition}")
+            time.sleep(0.01)
+
+    return wait
