@@ -9,7 +9,7 @@ with c the centre of the workspace. Finite commands move a point along the expon
 twists, of which J is the derivative at zero. Frame: context camera; commands: normalised.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -30,6 +30,7 @@ class JacobianConfig(Config):
     twist_hidden: int = Field(128, ge=8, description="units of the layer that decodes the twists")
 
 
+@runtime_checkable
 class FeatureScene(Protocol):
     """A scene with pixel-aligned features and a global code."""
 
@@ -74,6 +75,18 @@ class JacobianField(nn.Module):
         code = scene.encoding.global_code[None]
         factors = self.factors(points[None], scene.features(points)[None], code)
         return self.assemble(points[None], factors, *self.twists(code))[0]
+
+    @torch.no_grad()
+    def displace(
+        self,
+        scene: FeatureScene,
+        points: Float[Tensor, "n 3"],
+        command: Float[Tensor, " channels"],
+    ) -> Float[Tensor, "n 3"]:
+        """Where camera-frame points [m] of a scene are after a finite normalised command."""
+        code = scene.encoding.global_code[None]
+        factors = self.factors(points[None], scene.features(points)[None], code)
+        return self.move(points[None], factors, *self.twists(code), command[None])[0]
 
     def twists(
         self, code: Float[Tensor, "b g"]

@@ -1,7 +1,7 @@
 """Scene: what one image says about geometry. The interface between perception and control."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Encoding(NamedTuple):
     global_code: Float[Tensor, " g"]
 
 
+@runtime_checkable
 class Scene(Protocol):
     """One image, understood. Points are in the context camera's frame [m]."""
 
@@ -136,19 +137,24 @@ class PixelNerfScene:
         self, pixels: Float[Tensor, "n 2"]
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
         """Surface by marching each ray through the whole workspace. Slow; the oracle of `surface`."""
-        rays = self._rays(pixels)
-        depth, opacity, _ = self._render_rays(torch.zeros_like(rays), rays)
-        return rays * depth[:, None], opacity
+        return self.surface_from(self.camera, pixels)
+
+    @torch.no_grad()
+    def surface_from(
+        self, camera: Camera, pixels: Float[Tensor, "n 2"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+        """Surface points [m, context frame] that any calibrated camera sees, and their opacity."""
+        origin, directions = self._rays_of(camera, pixels)
+        origins = origin.expand_as(directions)
+        depth, opacity, _ = self._render_rays(origins, directions)
+        return origins + directions * depth[:, None], opacity
 
     @torch.no_grad()
     def render(self, camera: Camera) -> Rendering:
         """See `Scene`. The camera's pose is taken relative to this scene's camera."""
-        T = torch.tensor(invert(self.camera.T_world_camera) @ camera.T_world_camera).float()
-        directions = torch.from_numpy(camera.rays(pixel_grid(camera.width, camera.height))).float()
-        directions = directions.reshape(-1, 3) @ T[:3, :3].T
-        chunks = []
-        for part in directions.split(4096):
-            chunks.append(self._render_rays(T[:3, 3].expand_as(part), part))
+        pixels = torch.from_numpy(pixel_grid(camera.width, camera.height)).float().reshape(-1, 2)
+        origin, directions = self._rays_of(camera, pixels)
+        chunks = [self._render_rays(origin.expand_as(d), d) for d in directions.split(4096)]
         depth, opacity, rgb = (torch.cat(parts) for parts in zip(*chunks, strict=True))
         depth = torch.where(opacity > 0.5, depth, torch.nan)
         h, w = camera.height, camera.width
@@ -185,6 +191,14 @@ class PixelNerfScene:
         density, rgb = self.model.query(flat[None], features[None], self.encoding.global_code[None])
         weights = sample_weights(density.view_as(depths), depths, directions.norm(dim=-1))
         return weights, rgb.view(*depths.shape, 3)
+
+    def _rays_of(
+        self, camera: Camera, pixels: Float[Tensor, "n 2"]
+    ) -> tuple[Float[Tensor, "3"], Float[Tensor, "n 3"]]:
+        """Origin and unit-depth directions of another camera's rays, in the context frame."""
+        T = torch.tensor(invert(self.camera.T_world_camera) @ camera.T_world_camera).float()
+        local = torch.from_numpy(camera.rays(pixels.double().numpy())).float()
+        return T[:3, 3], local @ T[:3, :3].T
 
     def _rays(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         return torch.from_numpy(self.camera.rays(pixels.double().numpy())).float()
