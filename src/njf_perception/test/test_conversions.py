@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Transform
-from njf_msgs.msg import PointTracks
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from njf_msgs.msg import PointTracks
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.nodes import conversions

@@ -7,15 +7,15 @@ VGA image costs a hundred milliseconds.
 import array
 
 import numpy as np
-import tf_transformations
 from builtin_interfaces.msg import Time
-from cv_bridge import CvBridge, CvBridgeError
 from geometry_msgs.msg import Transform, TransformStamped
 from jaxtyping import Float, Float32, Int64, UInt8
-from njf_msgs.msg import PointTracks
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+import tf_transformations
+from cv_bridge import CvBridge, CvBridgeError
+from njf_msgs.msg import PointTracks
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.trackers.base import Tracks

@@ -11,8 +11,8 @@ def declare(
     name: str,
     default: Any,
     description: str,
-    minimum: float | None = None,
-    maximum: float | None = None,
+    minimum: float | int | None = None,
+    maximum: float | int | None = None,
     read_only: bool = False,
 ) -> Any:
     """Declare one parameter and return its value (the override when one was given).
@@ -26,6 +26,8 @@ def declare(
             bounds = IntegerRange(from_value=int(minimum), to_value=int(maximum), step=0)
             descriptor.integer_range.append(bounds)
         else:
-            limits = FloatingPointRange(from_value=float(minimum), to_value=float(maximum), step=0.0)
+            limits = FloatingPointRange(
+                from_value=float(minimum), to_value=float(maximum), step=0.0
+            )
             descriptor.floating_point_range.append(limits)
     return node.declare_parameter(name, default, descriptor).value
