@@ -31,7 +31,7 @@ os.environ["ROS_LOG_DIR"] = _LOGS.name
 
 @pytest.fixture
 def ros_context() -> Iterator[None]:
-    """rclpy's default context, alive for one test."""
+    """Rclpy's default context, alive for one test."""
     import rclpy
 
     rclpy.init()

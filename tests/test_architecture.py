@@ -1,5 +1,6 @@
 """The rules in pyproject.toml hold: who may import whom, and who may speak ROS."""
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ def test_import_rules_hold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_node_module_is_an_installed_executable() -> None:
-    for package in sorted((ROOT / "src").glob("njf_*")):
-        setup = package / "setup.py"
-        for node in (package / package.name / "nodes").glob("*.py"):
-            if "\ndef main(" in node.read_text():
-                entry = f"{node.stem} = {package.name}.nodes.{node.stem}:main"
-                assert entry in setup.read_text(), f"{setup} lacks '{entry}'"
+    installed = {script.value for script in entry_points(group="console_scripts")}
+    nodes = {
+        f"{package.name}.nodes.{node.stem}:main"
+        for package in (ROOT / "src").glob("njf_*")
+        for node in (package / package.name / "nodes").glob("*.py")
+        if "\ndef main(" in node.read_text()
+    }
+    assert nodes
+    assert not nodes - installed

@@ -21,7 +21,11 @@ def test_messages_reach_another_process(
 ) -> None:
     node = Node("listener")
     heard: list[str] = []
-    node.create_subscription(String, "chatter", lambda msg: heard.append(msg.data), 10)
+
+    def hear(message: String) -> None:
+        heard.append(message.data)
+
+    node.create_subscription(String, "chatter", hear, 10)
     spin(node)
     talker = start_process("talker", cwd=os.path.dirname(__file__))
     wait_until(lambda: heard, what="a message of the other process")

@@ -3,6 +3,7 @@
 import jaxtyping
 import numpy as np
 import pytest
+
 from njf_perception.camera import project
 
 K = np.array([[100.0, 0.0, 50.0], [0.0, 100.0, 40.0], [0.0, 0.0, 1.0]])

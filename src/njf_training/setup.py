@@ -6,7 +6,7 @@ NODES = ["explorer", "recorder"]
 setup(
     name=NAME,
     version="0.1.0",
-    description="From a recorded bag to a checkpoint: exploration, dataset, training and evaluation",
+    description="From a recorded bag to a checkpoint: exploration, dataset, training, evaluation",
     maintainer="NJF ROS maintainers",
     maintainer_email="maintainers@njf-ros.org",
     license="Apache-2.0",

@@ -36,12 +36,18 @@ class CvBridge:
         The array shares the message's memory where no conversion or copy is needed.
 
         Raises:
-            CvBridgeError: the encoding is unknown or cannot be converted to `desired_encoding`.
+            CvBridgeError: the encoding is unknown or cannot be converted to `desired_encoding`, or
+                the data are shorter than height and step say.
         """
         dtype, channels = _layout(img_msg.encoding)
         dtype = dtype.newbyteorder(">" if img_msg.is_bigendian else "<")
         height, width = img_msg.height, img_msg.width
         row_items = width * channels
+        if len(img_msg.data) < height * img_msg.step or img_msg.step < row_items * dtype.itemsize:
+            raise CvBridgeError(
+                f"{len(img_msg.data)} bytes with step {img_msg.step} cannot hold {width} x {height} "
+                f"pixels of {img_msg.encoding}"
+            )
         rows = np.ndarray(
             (height, row_items), dtype, _buffer(img_msg), strides=(img_msg.step, dtype.itemsize)
         )
@@ -83,7 +89,7 @@ class CvBridge:
         data = np.frombuffer(cmprs_img_msg.data, np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR) if data.size else None
         if image is None:
-            raise CvBridgeError(f"{data.size} bytes of format '{cmprs_img_msg.format}' are no image")
+            raise CvBridgeError(f"{data.size} bytes of '{cmprs_img_msg.format}' are no image")
         return _convert(image, "mono8" if image.ndim == 2 else "bgr8", desired_encoding)
 
     def cv2_to_compressed_imgmsg(
@@ -141,7 +147,7 @@ def _buffer(message: Image) -> Any:
 def _byte_array(values: np.ndarray) -> array.array:
     """Bytes of an array in the one type that message setters take without a copy per element."""
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(values)).cast("B"))
+    data.frombytes(values.tobytes())
     return data
 
 

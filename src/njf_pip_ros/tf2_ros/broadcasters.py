@@ -3,6 +3,7 @@
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
+
 from tf2_msgs.msg import TFMessage
 
 Transforms = TransformStamped | list[TransformStamped]

@@ -148,9 +148,7 @@ def _message(
     message = TransformStamped(child_frame_id=source)
     message.header.frame_id = target
     message.header.stamp = Time(nanoseconds=stamp_ns).to_msg()
-    x, y, z = translation.tolist()
-    vector = message.transform.translation
-    vector.x, vector.y, vector.z = x, y, z
-    quaternion = message.transform.rotation
-    quaternion.x, quaternion.y, quaternion.z, quaternion.w = rotation.as_quat(canonical=True).tolist()
+    t, q = message.transform.translation, message.transform.rotation
+    t.x, t.y, t.z = translation.tolist()
+    q.x, q.y, q.z, q.w = rotation.as_quat(canonical=True).tolist()
     return message

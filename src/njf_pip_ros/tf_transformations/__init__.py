@@ -98,5 +98,5 @@ def quaternion_inverse(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def _scipy_axes(axes: str) -> str:
-    """scipy names static axes in lower case and rotating ones in upper case."""
+    """Scipy names static axes in lower case and rotating ones in upper case."""
     return axes[1:] if axes[0] == "s" else axes[1:].upper()
