@@ -170,6 +170,7 @@ class PacketParser:
     """Finds packets in a byte stream; survives noise, loss and truncation in bounded memory."""
 
     def __init__(self) -> None:
+        """Start with an empty buffer."""
         self.crc_errors = 0
         self._buffer = bytearray()
 

@@ -1,0 +1,138 @@
+"""Robot and gate as one: the cycle read, gate, send, and what happens when the hardware fails."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
+from njf_control.safety import GateOutput, SafetyGate, Verdict
+from njf_perception.errors import NjfError
+
+SILENCE_IS_FAULT_S = 0.5
+
+
+class RobotFaultError(NjfError):
+    """The hardware failed while the robot was driven; the safe state was asked for."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """What one cycle measured, decided and sent."""
+
+    state: RobotState
+    output: GateOutput
+    applied: Float[np.ndarray, " n"]  # as the device took it, quantised [channel unit]
+
+
+class ControlLoop:
+    """Drives one robot through its gate; the caller owns clock and pace.
+
+    A single missed answer is no fault: the cycle is skipped and the device holds its set-points.
+    Silence for `SILENCE_IS_FAULT_S`, a lost port, an alarm or a non-finite measurement is one.
+    """
+
+    def __init__(self, driver: RobotDriver, gate: SafetyGate, period_s: float) -> None:
+        """Join a driver, not yet connected, and its gate; `period_s` is the nominal cycle [s]."""
+        self.gate = gate
+        self.period_s = period_s
+        self.state: RobotState | None = None  # newest measurement
+        self.cycles = 0
+        self._driver = driver
+        self._active = False
+        self._last_cycle_s = self._last_answer_s = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether the robot is driven."""
+        return self._active
+
+    @property
+    def statistics(self) -> Mapping[str, int]:
+        """Counts of the driver's requests and errors."""
+        return self._driver.statistics
+
+    def connect(self) -> None:
+        """Open and check the device.
+
+        Raises:
+            NjfError: see `RobotDriver.connect`.
+        """
+        self._driver.connect()
+
+    def activate(self) -> None:
+        """Switch the actuators on, holding the measured state; reopens a device that was lost.
+
+        Raises:
+            NjfError: it could not be done; the actuators are off.
+        """
+        self._driver.connect()
+        self.gate.check_start(self._driver.read().position)
+        self._active = True  # from here on a failure must reach the safe state
+        try:
+            self.state = self._driver.activate()
+            self.gate.activate(self.state.position)
+        except NjfError:
+            self.make_safe()
+            raise
+        self._last_cycle_s = self._last_answer_s = self.state.stamp_s
+
+    def submit(self, names: Sequence[str], values: Sequence[float], now_s: float) -> Verdict:
+        """Offer a command to the gate, see `SafetyGate.submit`."""
+        return self.gate.submit(names, values, now_s)
+
+    def half_due(self, now_s: float) -> bool:
+        """Whether the last cycle is older than half a period, so that the next may come early."""
+        return self._active and now_s - self._last_cycle_s >= 0.5 * self.period_s
+
+    def cycle(self, now_s: float) -> Cycle | None:
+        """Run one cycle at monotonic `now_s` [s]; None when the device missed an answer.
+
+        Raises:
+            RobotFaultError: the hardware failed. The gate is in FAULT, the robot no longer driven.
+        """
+        dt_s, self._last_cycle_s = now_s - self._last_cycle_s, now_s
+        try:
+            return self._cycle(now_s, dt_s)
+        except NoAnswerError as error:
+            if now_s - self._last_answer_s < SILENCE_IS_FAULT_S:
+                return None
+            raise self._fault(str(error)) from None
+        except NjfError as error:
+            raise self._fault(str(error)) from None
+
+    def make_safe(self) -> str:
+        """Reach the safe state if the robot is driven. Never raises: says what went wrong."""
+        if not self._active:
+            return ""
+        self._active = False
+        self.gate.deactivate()
+        try:
+            self._driver.deactivate()
+        except NjfError as error:
+            return str(error)
+        return ""
+
+    def close(self) -> str:
+        """Reach the safe state and release the device; says what went wrong."""
+        trouble = self.make_safe()
+        self._driver.close()
+        return trouble
+
+    def _cycle(self, now_s: float, dt_s: float) -> Cycle:
+        state = self._driver.read()
+        self.state, self._last_answer_s = state, state.stamp_s
+        if state.alarms:
+            raise RobotFaultError(f"alarm: {'; '.join(state.alarms)}. Remove the cause.")
+        output = self.gate.step(state.position, now_s, dt_s)
+        if not output.drives:
+            raise RobotFaultError(output.reason)
+        applied = self._driver.send(output.applied)
+        self.cycles += 1
+        return Cycle(state, output, applied)
+
+    def _fault(self, reason: str) -> RobotFaultError:
+        trouble = self.close()
+        self.gate.fault(reason)
+        return RobotFaultError(" ".join(filter(None, (reason, trouble))))

@@ -1,0 +1,108 @@
+"""The one interface behind which every robot's hardware sits."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+
+from njf_perception.errors import DeviceNotConnectedError
+
+
+class NoAnswerError(DeviceNotConnectedError):
+    """Something did not answer in time on a link that itself works; it may answer again."""
+
+
+@dataclass(frozen=True)
+class RobotState:
+    """What the hardware measured in one read; arrays are in the robot's channel order."""
+
+    position: Float[np.ndarray, " n"]  # [channel unit]
+    velocity: Float[np.ndarray, " n"]  # [channel unit / s]
+    stamp_s: float  # monotonic time of the read [s]
+    health: Mapping[str, Float[np.ndarray, " n"]] = field(default_factory=dict)
+    """Further measurements per channel, named with their unit, such as `temperature_c`."""
+    alarms: tuple[str, ...] = ()
+    """What the hardware itself complains about, in words; empty when all is well."""
+
+
+class RobotDriver(ABC):
+    """Moves one robot's channels. A context manager: leaving it reaches the safe state.
+
+    The order of calls is connect, activate, (read, send)*, deactivate, close. A driver trusts its
+    caller in nothing but finiteness: the safety gate in front of it owns range and rate.
+    """
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Open the device and check that it is the configured robot; moves nothing.
+
+        May be called again at any time while the actuators are off, as after a fault.
+
+        Raises:
+            DeviceNotConnectedError: the device or a motor does not answer.
+            ConfigError: something else than the configured robot answers.
+        """
+
+    @abstractmethod
+    def activate(self) -> RobotState:
+        """Switch the actuators on, holding the measured state, and return that state.
+
+        Raises:
+            NjfError: it could not be done; the actuators are off again.
+        """
+
+    @abstractmethod
+    def read(self) -> RobotState:
+        """Measure now.
+
+        Raises:
+            NoAnswerError: no complete answer this time.
+            DeviceNotConnectedError: the device is gone.
+        """
+
+    @abstractmethod
+    def send(self, setpoints: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """Send set-points [channel unit]; return them as the device took them, quantised.
+
+        Raises:
+            ValueError: a set-point is not finite; nothing was sent.
+            DeviceNotConnectedError: the device is gone.
+        """
+
+    @abstractmethod
+    def deactivate(self) -> None:
+        """Reach the device's safe state: try every actuator, then report what failed.
+
+        Raises:
+            NjfError: some actuator could not be told or did not confirm.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the device. Does not change what the actuators do; never raises."""
+
+    @property
+    @abstractmethod
+    def statistics(self) -> Mapping[str, int]:
+        """Counts of requests and errors since the driver was made."""
+
+    def __enter__(self) -> Self:
+        """Connect."""
+        self.connect()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Reach the safe state and close, also after an exception."""
+        try:
+            self.deactivate()
+        finally:
+            self.close()

@@ -1,0 +1,297 @@
+"""Lifecycle node `driver`: reads the robot, passes commands through the safety gate, sends them.
+
+configure  read the robot's file, open the device, check that the configured motors answer
+activate   switch torque on, holding the measured state; start the loop
+deactivate the device's safe state (see the driver's text); the port stays open
+cleanup    safe state, close the port
+
+Every other way out ends in the safe state as well: shutdown, errors and exceptions, SIGINT,
+SIGTERM, SIGHUP and the death of the process that started this one. A device that is gone is a
+FAULT: one error message, the node falls back to inactive, and `activate` opens the device anew.
+
+One cycle: read, gate, send, publish. The loop runs at `rate_hz`; a command that arrives in the
+second half of a period starts the next cycle at once. The gate's rate limit counts time, not
+cycles, so this costs no safety and saves half the wait.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.timer import Timer
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from njf_control.control_loop import ControlLoop, Cycle, RobotFaultError
+from njf_control.drivers.make import make_driver
+from njf_control.nodes import driver_messages as messages
+from njf_control.robot import RobotConfig, load_robot
+from njf_control.safety import SafetyGate
+from njf_msgs.msg import Command, CommandApplied, SafetyState
+from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
+from njf_perception.errors import ConfigError
+from njf_perception.nodes.lifecycle import GuardedLifecycleNode
+from njf_perception.nodes.main import run
+from njf_perception.nodes.parameters import declare
+
+_STATE_PERIOD_S = 0.1
+_DIAGNOSTICS_PERIOD_S = 1.0
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_NOT_CONFIGURED = "the driver is not configured; nothing is driven"
+
+
+class DriverNode(GuardedLifecycleNode):
+    """The only node that talks to the robot's hardware."""
+
+    def __init__(self) -> None:
+        super().__init__("driver")
+        self._declare_parameters()
+        self._robot: RobotConfig | None = None
+        self._loop: ControlLoop | None = None
+        self._timer: Timer | None = None
+        self._image_stamp = Time()
+        self._published: tuple[object, ...] = ()
+        self._statistics: Mapping[str, int] = {}
+        self._counted_cycles = 0
+        self._parent = os.getppid()
+        self._applied_pub = self.create_publisher(CommandApplied, "command_applied", 10)
+        self._joints_pub = self.create_publisher(JointState, "joint_states", 10)
+        self._safety_pub = self.create_publisher(SafetyState, "safety_state", _LATCHED)
+        self._diagnostics_pub = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._command_sub = self.create_subscription(Command, "command", self._on_command, 1)
+        self.create_service(EmergencyStop, "estop", self._on_estop)
+        self.create_service(ResetEmergencyStop, "estop_reset", self._on_reset)
+        self.create_timer(_STATE_PERIOD_S, self._on_state_timer)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+
+    def _declare_parameters(self) -> None:
+        declare(self, "robot_file", "", "path of config/robots/<robot>.yaml", read_only=True)
+        declare(self, "port", "", "serial device; empty: the robot file's", read_only=True)
+        declare(
+            self, "rate_hz", 0.0, "cycles per second; 0: the robot file's [Hz]", 0.0, 500.0, True
+        )
+        declare(
+            self,
+            "watchdog_timeout_s",
+            0.0,
+            "hold when no valid command came for this long; 0: the robot file's [s]",
+            0.0,
+            0.5,
+            True,
+        )
+        declare(self, "dry_run", False, "measure and publish, never move the robot", read_only=True)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the robot's file, open and check the device."""
+        return self.attempt(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Switch torque on, holding the measured state."""
+        return self.attempt(self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reach the safe state. Succeeds whatever the device says: nothing is driven any more."""
+        if self._loop is not None:
+            self._report(self._loop.make_safe())
+            self._publish_safety_change()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reach the safe state and close the device."""
+        return self._release()
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reach the safe state and close the device."""
+        return self._release()
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reach the safe state and close the device after an unexpected error."""
+        return self._release()
+
+    def destroy_node(self) -> None:
+        """Reach the safe state on every way out of the process."""
+        with _uninterrupted():
+            self._release()
+        super().destroy_node()
+
+    def _configure(self) -> None:
+        path = self._value("robot_file")
+        if not path:
+            raise ConfigError(
+                "parameter robot_file is empty; expected the path of a robot's YAML file. "
+                "Start with `-p robot_file:=config/robots/finger.yaml`."
+            )
+        robot = load_robot(path)
+        rate_hz = self._value("rate_hz") or robot.driver.rate_hz
+        timeout_s = self._value("watchdog_timeout_s") or robot.safety.watchdog_timeout_s
+        gate = SafetyGate(robot, rate_hz, timeout_s)
+        if self._loop is not None and self._loop.gate.estop_reason is not None:
+            gate.estop(self._loop.gate.estop_reason)  # latched means latched
+        driver = make_driver(robot, self._value("port"), self._value("dry_run"))
+        loop = ControlLoop(driver, gate, 1.0 / rate_hz)
+        loop.connect()
+        self._robot, self._loop = robot, loop
+        self._timer = self.create_timer(loop.period_s, self._cycle)
+        self._publish_safety_change()
+
+    def _activate(self) -> None:
+        if self._loop is not None:
+            self._loop.activate()
+            self._image_stamp = Time()
+            self._publish_safety_change()
+
+    def _release(self) -> TransitionCallbackReturn:
+        """Safe state, port closed. The gate stays, with it a latched emergency stop."""
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        if self._loop is not None:
+            self._report(self._loop.close())
+        return TransitionCallbackReturn.SUCCESS
+
+    def _report(self, trouble: str) -> None:
+        if trouble:
+            self.get_logger().error(trouble)
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _on_command(self, msg: Command) -> None:
+        if self._loop is None:
+            return
+        now_s = time.monotonic()
+        verdict = self._loop.submit(list(msg.channel_names), list(msg.values), now_s)
+        if verdict.accepted:
+            self._image_stamp = msg.image_stamp
+        else:
+            text = f"command of '{msg.source}' {verdict.reason}"
+            self.get_logger().warning(text, throttle_duration_sec=1.0)
+        if self._timer is not None and self._loop.half_due(now_s):
+            self._timer.reset()
+            self._cycle()
+
+    def _cycle(self) -> None:
+        if self._loop is None or not self._loop.active:
+            return
+        try:
+            cycle = self._loop.cycle(time.monotonic())
+        except RobotFaultError as error:
+            self.get_logger().error(str(error))
+            self._publish_safety_change()
+            self.trigger_deactivate()
+            return
+        if cycle is not None:
+            self._publish_cycle(cycle)
+        self._publish_safety_change()
+
+    def _publish_cycle(self, cycle: Cycle) -> None:
+        assert self._robot is not None  # a cycle ran, so the node is configured
+        stamp, names = self._now(), self._robot.channel_names
+        self._applied_pub.publish(
+            messages.command_applied_msg(names, cycle, stamp, self._image_stamp)
+        )
+        self._joints_pub.publish(messages.joint_state_msg(names, cycle.state, stamp))
+
+    def _on_estop(
+        self, request: EmergencyStop.Request, response: EmergencyStop.Response
+    ) -> EmergencyStop.Response:
+        if self._loop is None:
+            response.success, response.message = False, _NOT_CONFIGURED
+            return response
+        self._loop.gate.estop(request.reason)
+        self.get_logger().error(self._loop.gate.reason)
+        self._cycle()
+        response.success, response.message = True, self._loop.gate.reason
+        return response
+
+    def _on_reset(
+        self, request: ResetEmergencyStop.Request, response: ResetEmergencyStop.Response
+    ) -> ResetEmergencyStop.Response:
+        if self._loop is None:
+            response.success, response.message = False, _NOT_CONFIGURED
+            return response
+        verdict = self._loop.gate.reset()
+        response.success, response.message = verdict.accepted, verdict.reason
+        self._publish_safety_change()
+        return response
+
+    def _on_state_timer(self) -> None:
+        if os.getppid() != self._parent:
+            self.get_logger().error(f"process {self._parent}, which started this one, died")
+            signal.raise_signal(signal.SIGTERM)
+        self._publish_safety()
+
+    def _publish_safety_change(self) -> None:
+        if self._loop is None or self._published == self._shown(self._loop.gate):
+            return
+        self._publish_safety()
+
+    def _publish_safety(self) -> None:
+        if self._loop is None:
+            self._safety_pub.publish(
+                SafetyState(header=Header(stamp=self._now()), reason=_NOT_CONFIGURED)
+            )
+            return
+        gate = self._loop.gate
+        self._published = self._shown(gate)
+        self._safety_pub.publish(messages.safety_state_msg(gate, time.monotonic(), self._now()))
+
+    @staticmethod
+    def _shown(gate: SafetyGate) -> tuple[object, ...]:
+        return gate.state, gate.reason
+
+    def _publish_diagnostics(self) -> None:
+        if self._loop is None or self._robot is None:
+            return
+        loop, statistics = self._loop, self._loop.statistics
+        loop_hz = (loop.cycles - self._counted_cycles) / _DIAGNOSTICS_PERIOD_S
+        publishers = self.get_publishers_info_by_topic(self._command_sub.topic_name)
+        writers = [f"{info.node_namespace}/{info.node_name}" for info in publishers]
+        msg = DiagnosticArray(header=Header(stamp=self._now()))
+        msg.status = [
+            messages.gate_status(loop.gate, time.monotonic(), writers),
+            messages.bus_status(statistics, self._statistics, loop_hz, 1.0 / loop.period_s),
+        ]
+        if loop.state is not None:
+            msg.status += messages.channel_statuses(self._robot.channel_names, loop.state)
+        self._counted_cycles, self._statistics = loop.cycles, statistics
+        self._diagnostics_pub.publish(msg)
+
+    def _now(self) -> Time:
+        return self.get_clock().now().to_msg()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore signals meanwhile: Ctrl-C reaches a launched process twice, and the safe state is due.
+
+    Does nothing outside the main thread, which is the only one that signals interrupt.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def main() -> int:
+    """Run the driver node until it is told to end."""
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    return run(DriverNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
