@@ -1,7 +1,7 @@
 """Jacobian field: how every 3D point moves per unit of every command.
 
-Twist-factored head. Each command channel j has one twist (omega_j, v_j) for the whole image, decoded from
-the global code, and a smooth factor m_j(x) in 0..1 per point:
+Twist-factored head. Each command channel j has one twist (omega_j, v_j) for the whole image,
+decoded from the global code, and a smooth factor m_j(x) in 0..1 per point:
 
     J_j(x) = m_j(x) (omega_j x (x - c) + v_j)
 
@@ -35,9 +35,13 @@ class FeatureScene(Protocol):
     """A scene with pixel-aligned features and a global code."""
 
     @property
-    def encoding(self) -> Encoding: ...
+    def encoding(self) -> Encoding:
+        """Feature map and global code of the image."""
+        ...
 
-    def features(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n c"]: ...
+    def features(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n c"]:
+        """Features of the map where camera-frame points [m] project."""
+        ...
 
 
 class JacobianField(nn.Module):

@@ -1,7 +1,8 @@
 """Pixel-aligned radiance field: density and colour of a 3D point, given one encoded image.
 
-The method follows PixelNeRF (Yu et al., CVPR 2021): a point is projected into the context image, the
-feature map is read there, and an MLP maps feature, position and global code to density and colour.
+The method follows PixelNeRF (Yu et al., CVPR 2021): a point is projected into the context image,
+the feature map is read there, and an MLP maps feature, position and global code to density and
+colour.
 """
 
 import math
@@ -33,7 +34,7 @@ def positional_code(points: Float[Tensor, "*n 3"], frequencies: int) -> Float[Te
 def project_points(
     points: Float[Tensor, "b n 3"], K: Float[Tensor, "b 3 3"]
 ) -> Float[Tensor, "b n 2"]:
-    """Pinhole projection to pixels (u, v); points behind the camera are taken 1 mm in front of it."""
+    """Pinhole projection to pixels (u, v); points behind the camera count as 1 mm in front."""
     z = points[..., 2:3].clamp_min(1e-3)
     focal = torch.stack([K[:, 0, 0], K[:, 1, 1]], dim=-1)[:, None]
     return points[..., :2] / z * focal + K[:, None, :2, 2]

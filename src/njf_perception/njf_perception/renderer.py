@@ -1,7 +1,7 @@
 """Volume rendering, the readable reference.
 
-Depths are measured along the target camera's z axis: ray directions have unit depth, so the depth of
-a sample is its multiple of the direction.
+Depths are measured along the target camera's z axis: ray directions have unit depth, so the depth
+of a sample is its multiple of the direction.
 """
 
 import torch

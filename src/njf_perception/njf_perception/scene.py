@@ -18,7 +18,7 @@ from njf_perception.workspace import Box, Workspace
 
 
 class Rendering(NamedTuple):
-    """A rendered view: colour 0..1 (black where empty), depth [m] (NaN where empty), opacity 0..1."""
+    """A rendered view: colour 0..1, black where empty; depth [m], NaN where empty; opacity 0..1."""
 
     rgb: Float[np.ndarray, "h w 3"]
     depth: Float[np.ndarray, "h w"]
@@ -136,7 +136,7 @@ class PixelNerfScene:
     def surface_reference(
         self, pixels: Float[Tensor, "n 2"]
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
-        """Surface by marching each ray through the whole workspace. Slow; the oracle of `surface`."""
+        """Surface by marching rays through the whole workspace. Slow; the oracle of `surface`."""
         return self.surface_from(self.camera, pixels)
 
     @torch.no_grad()

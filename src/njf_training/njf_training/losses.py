@@ -1,0 +1,147 @@
+"""What training minimises: geometry from silhouettes and colour, Jacobians from estimated flow."""
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from njf_control.jacobian import JacobianField
+from njf_perception.config import Config
+from njf_perception.field import project_points, sample_map
+from njf_perception.renderer import expected_depth, sample_weights, stratified
+from njf_perception.scene import PixelNerf
+from njf_training.hull import CameraRig
+from njf_training.sampler import Batch
+
+
+class LossConfig(Config):
+    """Weights of the loss terms and how rays are sampled."""
+
+    flow: float = Field(1.0, ge=0, description="flow error, per pixel of the camera image [1/px]")
+    flow_scale_px: float = Field(1.0, gt=0, description="flow errors beyond this count linearly")
+    depth: float = Field(10.0, ge=0, description="rendered depth against the hull [1/m]")
+    concentration: float = Field(10.0, ge=0, description="spread of the weights about it [1/m]")
+    opacity: float = Field(1.0, ge=0, description="squared opacity error against the silhouette")
+    color: float = Field(2.0, ge=0, description="squared colour error on the robot")
+    proposal: float = Field(10.0, ge=0, description="depth proposal of the encoder [1/m]")
+    foreground: float = Field(0.1, ge=0, description="foreground logit of the encoder")
+    uniform_samples: int = Field(6, ge=2, description="samples per ray through the workspace")
+    guided_samples: int = Field(6, ge=1, description="samples per ray around the hull's depth")
+    guide_m: float = Field(0.008, gt=0, description="standard deviation of guided samples [m]")
+    surface_jitter_m: float = Field(
+        0.003, ge=0, description="noise on the depth at which the Jacobian is trained [m]"
+    )
+
+
+class Rays:
+    """A batch's rays in the context frame, flattened per image, with their features."""
+
+    def __init__(self, batch: Batch, rig: CameraRig, context: int, feature_map: Tensor) -> None:
+        self.origins, self.directions = rig.rays(batch.camera, batch.pixels)
+        self._map = feature_map
+        self._K = rig.K[context].expand(len(batch.images), 3, 3)
+        self._size = rig.size
+
+    def features(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n c"]:
+        """Pixel-aligned features of context-frame points, proposals left out."""
+        return self.read(project_points(points, self._K))[..., PixelNerf.PROPOSALS :]
+
+    def read(self, pixels: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n c"]:
+        """All channels of the map at context pixels."""
+        return sample_map(self._map, pixels, self._size)
+
+    def at(self, depths: Float[Tensor, "b r s"]) -> Float[Tensor, "b rs 3"]:
+        """Points at depths along every ray, rays and samples in one dimension."""
+        points = self.origins[:, :, None] + self.directions[:, :, None] * depths[..., None]
+        return points.flatten(1, 2)
+
+
+def compute_losses(
+    model: PixelNerf,
+    jacobian: JacobianField,
+    batch: Batch,
+    rig: CameraRig,
+    context: int,
+    config: LossConfig,
+) -> dict[str, Float[Tensor, ""]]:
+    """All loss terms, already weighted; their sum is what is minimised."""
+    feature_map, code = model.encoder(batch.images)
+    rays = Rays(batch, rig, context, feature_map)
+    losses = _geometry(model, rays, code, batch, config)
+    losses |= _proposal(model, rays, batch, context, config)
+    losses["flow"] = config.flow * _flow(jacobian, rays, code, batch, rig, config)
+    return losses
+
+
+def _geometry(
+    model: PixelNerf, rays: Rays, code: Tensor, batch: Batch, config: LossConfig
+) -> dict[str, Tensor]:
+    depths = _sample_depths(model, rays, batch, config)
+    points = rays.at(depths)
+    density, rgb = model.query(points, rays.features(points), code)
+    weights = sample_weights(density.view_as(depths), depths, rays.directions.norm(dim=-1))
+    solid = batch.robot & ~batch.depth.isnan()
+    target = batch.depth.nan_to_num()
+    spread = (weights * (depths - target[..., None]).abs().clamp(max=0.1)).sum(-1)
+    color = (weights[..., None] * rgb.view(*depths.shape, 3)).sum(-2)
+    return {
+        "opacity": config.opacity * ((weights.sum(-1) - batch.robot.float()) ** 2).mean(),
+        "depth": config.depth * _mean((expected_depth(weights, depths) - target).abs(), solid),
+        "concentration": config.concentration * _mean(spread, solid),
+        "color": config.color * _mean(((color - batch.rgb) ** 2).sum(-1), solid),
+    }
+
+
+def _sample_depths(
+    model: PixelNerf, rays: Rays, batch: Batch, config: LossConfig
+) -> Float[Tensor, "b r s"]:
+    """Sorted depths: jittered bins through the workspace and, on the robot, some about the hull."""
+    entry, exit_ = model.workspace.intersect(rays.origins, rays.directions)
+    exit_ = torch.maximum(exit_, entry + 1e-3)
+    uniform = stratified(entry, exit_, config.uniform_samples, jitter=True)
+    more = stratified(entry, exit_, config.guided_samples, jitter=True)
+    noise = config.guide_m * torch.randn_like(more)
+    center = batch.depth[..., None]
+    guided = torch.where(center.isnan(), more, center.nan_to_num() + noise)
+    return torch.cat([uniform, guided], dim=-1).sort(-1).values
+
+
+def _proposal(
+    model: PixelNerf, rays: Rays, batch: Batch, context: int, config: LossConfig
+) -> dict[str, Tensor]:
+    own = batch.camera == context
+    read = rays.read(batch.pixels)
+    error = (model.depth_proposal(read) - batch.depth.nan_to_num()).abs()
+    logit = functional.binary_cross_entropy_with_logits(
+        read[..., 1], batch.robot.float(), reduction="none"
+    )
+    return {
+        "proposal": config.proposal * _mean(error, own & batch.robot & ~batch.depth.isnan()),
+        "foreground": config.foreground * _mean(logit, own),
+    }
+
+
+def _flow(
+    jacobian: JacobianField,
+    rays: Rays,
+    code: Tensor,
+    batch: Batch,
+    rig: CameraRig,
+    config: LossConfig,
+) -> Float[Tensor, ""]:
+    """Pixel distance between measured flow and that of surface points moved by the command."""
+    known = batch.robot & ~batch.depth.isnan() & ~batch.flow.isnan().any(-1)
+    jitter = config.surface_jitter_m * torch.randn_like(batch.depth)
+    points = rays.at((batch.depth.nan_to_num(nan=0.5) + jitter)[..., None])
+    factors = jacobian.factors(points, rays.features(points), code)
+    moved = jacobian.move(points, factors, *jacobian.twists(code), batch.commands)
+    predicted = rig.project(batch.camera, moved) - rig.project(batch.camera, points)
+    difference = predicted - batch.flow.nan_to_num()
+    scale = config.flow_scale_px
+    robust = scale * ((difference / scale).square().sum(-1) + 1).sqrt() - scale
+    return _mean(robust, known)
+
+
+def _mean(values: Float[Tensor, "*n"], where: Tensor) -> Float[Tensor, ""]:
+    return (values * where).sum() / where.sum().clamp_min(1)
