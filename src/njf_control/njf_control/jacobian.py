@@ -27,7 +27,9 @@ class JacobianConfig(Config):
     """Size of the Jacobian head."""
 
     field: FieldConfig = FieldConfig(hidden=64, layers=3, frequencies=4)
-    twist_hidden: int = Field(128, ge=8, description="units of the layer that decodes the twists")
+    twist_hidden: int = Field(
+        default=128, ge=8, description="units of the layer that decodes the twists"
+    )
 
 
 @runtime_checkable

@@ -41,10 +41,15 @@ class SafetyConfig(Config):
     """Behaviour of the safety gate."""
 
     watchdog_timeout_s: float = Field(
-        0.1, ge=0.02, le=0.5, description="hold when no valid command came for this long [s]"
+        default=0.1,
+        ge=0.02,
+        le=0.5,
+        description="hold when no valid command came for this long [s]",
     )
     max_first_step: float = Field(
-        0.2, gt=0, description="largest distance of a first command from the measured state [unit]"
+        default=0.2,
+        gt=0,
+        description="largest distance of a first command from the measured state [unit]",
     )
 
 
@@ -64,8 +69,10 @@ class SimulationConfig(Config):
     """The simulated stand-in of the robot."""
 
     mjcf: str = Field(description="MJCF file inside njf_sim/models")
-    backlash_rad: float = Field(0.0, ge=0, le=0.1, description="play of each servo [rad]")
-    delay_s: float = Field(0.0, ge=0, le=0.2, description="delay from goal position to motion [s]")
+    backlash_rad: float = Field(default=0.0, ge=0, le=0.1, description="play of each servo [rad]")
+    delay_s: float = Field(
+        default=0.0, ge=0, le=0.2, description="delay from goal position to motion [s]"
+    )
 
 
 class RobotConfig(Config):

@@ -50,7 +50,7 @@ class CameraRecord(Config):
 class CheckpointInfo(Config):
     """What a model is for and how it was made."""
 
-    format: int = Field(FORMAT, description="layout of the file")
+    format: int = Field(default=FORMAT, description="layout of the file")
     robot: str
     channel_names: list[str]
     channel_units: list[str]

@@ -14,11 +14,15 @@ from njf_perception.config import Config
 class EncoderConfig(Config):
     """Size of the encoder."""
 
-    input_width: int = Field(96, ge=16, description="image is resized to this width, even [px]")
-    input_height: int = Field(72, ge=16, description="image is resized to this height, even [px]")
-    width: int = Field(16, ge=4, multiple_of=4, description="channels of the first level")
-    features: int = Field(24, ge=4, description="channels of the feature map")
-    code: int = Field(64, ge=8, description="length of the global code")
+    input_width: int = Field(
+        default=96, ge=16, description="image is resized to this width, even [px]"
+    )
+    input_height: int = Field(
+        default=72, ge=16, description="image is resized to this height, even [px]"
+    )
+    width: int = Field(default=16, ge=4, multiple_of=4, description="channels of the first level")
+    features: int = Field(default=24, ge=4, description="channels of the feature map")
+    code: int = Field(default=64, ge=8, description="length of the global code")
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

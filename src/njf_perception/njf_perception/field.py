@@ -19,9 +19,9 @@ from njf_perception.config import Config
 class FieldConfig(Config):
     """Size of the MLP of a field."""
 
-    hidden: int = Field(96, ge=8, description="units per layer")
-    layers: int = Field(4, ge=1, description="hidden layers")
-    frequencies: int = Field(6, ge=0, description="octaves of the positional code")
+    hidden: int = Field(default=96, ge=8, description="units per layer")
+    layers: int = Field(default=4, ge=1, description="hidden layers")
+    frequencies: int = Field(default=6, ge=0, description="octaves of the positional code")
 
 
 def positional_code(points: Float[Tensor, "*n 3"], frequencies: int) -> Float[Tensor, "*n d"]:

@@ -52,10 +52,14 @@ class PixelNerfConfig(Config):
 
     encoder: EncoderConfig = EncoderConfig()
     field: FieldConfig = FieldConfig()
-    surface_samples: int = Field(8, ge=2, description="samples around the proposed depth")
-    surface_window_m: float = Field(0.02, gt=0, description="half width of that window [m]")
-    coarse_samples: int = Field(32, ge=2, description="uniform samples per ray of a full render")
-    fine_samples: int = Field(16, ge=2, description="importance samples per ray of a full render")
+    surface_samples: int = Field(default=8, ge=2, description="samples around the proposed depth")
+    surface_window_m: float = Field(default=0.02, gt=0, description="half width of that window [m]")
+    coarse_samples: int = Field(
+        default=32, ge=2, description="uniform samples per ray of a full render"
+    )
+    fine_samples: int = Field(
+        default=16, ge=2, description="importance samples per ray of a full render"
+    )
 
 
 class PixelNerf(nn.Module):

@@ -18,19 +18,33 @@ from njf_training.sampler import Batch
 class LossConfig(Config):
     """Weights of the loss terms and how rays are sampled."""
 
-    flow: float = Field(1.0, ge=0, description="flow error, per pixel of the camera image [1/px]")
-    flow_scale_px: float = Field(1.0, gt=0, description="flow errors beyond this count linearly")
-    depth: float = Field(10.0, ge=0, description="rendered depth against the hull [1/m]")
-    concentration: float = Field(10.0, ge=0, description="spread of the weights about it [1/m]")
-    opacity: float = Field(1.0, ge=0, description="squared opacity error against the silhouette")
-    color: float = Field(2.0, ge=0, description="squared colour error on the robot")
-    proposal: float = Field(10.0, ge=0, description="depth proposal of the encoder [1/m]")
-    foreground: float = Field(0.1, ge=0, description="foreground logit of the encoder")
-    uniform_samples: int = Field(6, ge=2, description="samples per ray through the workspace")
-    guided_samples: int = Field(6, ge=1, description="samples per ray around the hull's depth")
-    guide_m: float = Field(0.008, gt=0, description="standard deviation of guided samples [m]")
+    flow: float = Field(
+        default=1.0, ge=0, description="flow error, per pixel of the camera image [1/px]"
+    )
+    flow_scale_px: float = Field(
+        default=1.0, gt=0, description="flow errors beyond this count linearly"
+    )
+    depth: float = Field(default=10.0, ge=0, description="rendered depth against the hull [1/m]")
+    concentration: float = Field(
+        default=10.0, ge=0, description="spread of the weights about it [1/m]"
+    )
+    opacity: float = Field(
+        default=1.0, ge=0, description="squared opacity error against the silhouette"
+    )
+    color: float = Field(default=2.0, ge=0, description="squared colour error on the robot")
+    proposal: float = Field(default=10.0, ge=0, description="depth proposal of the encoder [1/m]")
+    foreground: float = Field(default=0.1, ge=0, description="foreground logit of the encoder")
+    uniform_samples: int = Field(
+        default=6, ge=2, description="samples per ray through the workspace"
+    )
+    guided_samples: int = Field(
+        default=6, ge=1, description="samples per ray around the hull's depth"
+    )
+    guide_m: float = Field(
+        default=0.008, gt=0, description="standard deviation of guided samples [m]"
+    )
     surface_jitter_m: float = Field(
-        0.003, ge=0, description="noise on the depth at which the Jacobian is trained [m]"
+        default=0.003, ge=0, description="noise on the depth at which the Jacobian is trained [m]"
     )
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -32,18 +33,26 @@ from njf_training.sampler import Batch, RaySampler
 class TrainConfig(Config):
     """Everything that decides a training run. See config/training/finger.yaml."""
 
-    steps: int = Field(8000, ge=1, description="optimiser steps")
-    batch: int = Field(8, ge=1, description="images per step")
-    rays: int = Field(96, ge=6, description="rays per image")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
-    warmup_steps: int = Field(200, ge=1, description="steps of linear warm-up")
-    clip_norm: float = Field(5.0, gt=0, description="gradients are scaled down to this norm")
-    ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights that are kept")
-    brightness: float = Field(0.1, ge=0, description="random gain of training images, relative")
-    noise: float = Field(0.02, ge=0, description="random pixel noise of training images, 0..1")
-    seed: int = Field(0, ge=0, description="seed of everything random")
-    threads: int = Field(2, ge=1, description="CPU threads of torch")
-    save_every: int = Field(500, ge=1, description="steps between resumable states")
+    steps: int = Field(default=8000, ge=1, description="optimiser steps")
+    batch: int = Field(default=8, ge=1, description="images per step")
+    rays: int = Field(default=96, ge=6, description="rays per image")
+    learning_rate: float = Field(default=2e-3, gt=0, description="peak learning rate of AdamW")
+    warmup_steps: int = Field(default=200, ge=1, description="steps of linear warm-up")
+    clip_norm: float = Field(
+        default=5.0, gt=0, description="gradients are scaled down to this norm"
+    )
+    ema: float = Field(
+        default=0.998, ge=0, lt=1, description="decay of the averaged weights that are kept"
+    )
+    brightness: float = Field(
+        default=0.1, ge=0, description="random gain of training images, relative"
+    )
+    noise: float = Field(
+        default=0.02, ge=0, description="random pixel noise of training images, 0..1"
+    )
+    seed: int = Field(default=0, ge=0, description="seed of everything random")
+    threads: int = Field(default=2, ge=1, description="CPU threads of torch")
+    save_every: int = Field(default=500, ge=1, description="steps between resumable states")
     perception: PixelNerfConfig = PixelNerfConfig()
     jacobian: JacobianConfig = JacobianConfig()
     loss: LossConfig = LossConfig()
@@ -94,7 +103,7 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint of the averaged weights and the state to resume from."""
-        kept = self.average.module
+        kept = cast(torch.nn.ModuleDict, self.average.module)
         save_checkpoint(
             folder / "checkpoint.pt",
             self.info,
