@@ -169,18 +169,31 @@ class PixelNerfScene:
     def _render_rays(
         self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, "n 3"]]:
-        """Depth, opacity and colour of rays: a uniform pass, then one where the weights are."""
-        config = self.model.config
+        """Depth, opacity and colour of rays; zero opacity where a ray misses the workspace."""
         entry, exit_ = self.model.workspace.intersect(origins, directions)
         hit = exit_ > entry
-        exit_ = torch.where(hit, exit_, entry + 1e-3)
+        depth, opacity, rgb = entry.clone(), torch.zeros_like(entry), torch.zeros_like(origins)
+        if hit.any():
+            depth[hit], opacity[hit], rgb[hit] = self._render_inside(
+                origins[hit], directions[hit], entry[hit], exit_[hit]
+            )
+        return depth, opacity, rgb
+
+    def _render_inside(
+        self,
+        origins: Float[Tensor, "n 3"],
+        directions: Float[Tensor, "n 3"],
+        entry: Float[Tensor, " n"],
+        exit_: Float[Tensor, " n"],
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, "n 3"]]:
+        """Rays through the workspace: a uniform pass, then one where the weights are."""
+        config = self.model.config
         coarse = stratified(entry, exit_, config.coarse_samples, jitter=False)
         weights, _ = self._march(origins, directions, coarse)
         fine = importance(coarse, weights, config.fine_samples)
         depths = torch.cat([coarse, fine], dim=-1).sort(-1).values
         weights, rgb = self._march(origins, directions, depths)
-        opacity = weights.sum(-1) * hit
-        return expected_depth(weights, depths), opacity, (weights[..., None] * rgb).sum(-2)
+        return expected_depth(weights, depths), weights.sum(-1), (weights[..., None] * rgb).sum(-2)
 
     def _march(
         self,
