@@ -1,6 +1,6 @@
 """The node graph as data: config/graph.yaml, and the nodes it comes down to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -92,6 +92,17 @@ class ResolvedGraph:
     def run_dir(self) -> Path:
         """Folder for logs and parameter files."""
         return Path(str(self.arguments["run_dir"]))
+
+    def ros_arguments(self) -> list[str]:
+        """ROS arguments that all nodes share; they come last and win."""
+        shared = ["--log-level", str(self.arguments["log_level"])]
+        if self.arguments["params_file"]:
+            shared += ["--params-file", str(self.arguments["params_file"])]
+        return shared
+
+    def only(self, *names: str) -> "ResolvedGraph":
+        """The same graph reduced to the nodes of these names."""
+        return replace(self, nodes=[node for node in self.nodes if node.name in names])
 
 
 def load_graph(path: str | Path | None = None) -> Graph:

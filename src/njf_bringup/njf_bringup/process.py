@@ -77,8 +77,8 @@ def command_line(spec: NodeSpec, parameters: Path, extra: list[str]) -> list[str
     return [*command, "--params-file", str(parameters), *extra]
 
 
-def environment(run_dir: Path) -> dict[str, str]:
-    """Environment of the nodes; what the user has set already is kept.
+def environment_defaults(run_dir: Path) -> dict[str, str]:
+    """What the nodes' environment needs and the user has not set.
 
     One thread per numeric library: the nodes share few cores and each has work to do. The Fast DDS
     profile holds images in shared memory; without it a third of them is lost.
@@ -91,7 +91,7 @@ def environment(run_dir: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "ROS_LOG_DIR": str(run_dir / "logs" / "ros"),
     }
-    return defaults | dict(os.environ)
+    return {name: value for name, value in defaults.items() if name not in os.environ}
 
 
 def _end_with_parent() -> None:

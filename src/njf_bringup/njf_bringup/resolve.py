@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from njf_bringup.graph import Graph, Argument, NodeDescription, NodeSpec, ResolvedGraph, Value
+from njf_bringup.graph import Argument, Graph, NodeDescription, NodeSpec, ResolvedGraph, Value
 from njf_bringup.paths import robot_file, root
 from njf_control.robot import RobotConfig, load_robot
 from njf_perception.errors import ConfigError

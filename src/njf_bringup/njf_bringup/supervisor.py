@@ -1,5 +1,6 @@
 """Starts the nodes of a graph, watches over them and ends them: the robot first, then the rest."""
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Protocol
 
 from njf_bringup.graph import NodeSpec, ResolvedGraph
-from njf_bringup.process import NodeProcess, environment, start_node
+from njf_bringup.process import NodeProcess, environment_defaults, start_node
 from njf_perception.errors import NjfError
 
 DEACTIVATE_TIMEOUT_S = 1.0
@@ -25,7 +26,7 @@ class StartupError(NjfError):
     """A node did not come up in time."""
 
 
-class Interrupted(NjfError):
+class StoppedError(NjfError):
     """Ctrl-C or SIGTERM."""
 
 
@@ -121,23 +122,17 @@ class Supervisor:
 
     def _start(self) -> None:
         run_dir = self._graph.run_dir
-        nodes_environment = environment(run_dir)
+        environment = {**os.environ, **environment_defaults(run_dir)}
         for spec in self._graph.nodes:
             Path(spec.ready_path or "/nonexistent").unlink(missing_ok=True)
             self.processes[spec.name] = start_node(
-                spec, run_dir, nodes_environment, self._extra_arguments()
+                spec, run_dir, environment, self._graph.ros_arguments()
             )
         if not self._graph.arguments["autostart"]:
             return
         self._lifecycle = self._make_lifecycle(self.check)
         for spec in self._graph.nodes:
             self._bring_up(spec)
-
-    def _extra_arguments(self) -> list[str]:
-        extra = ["--log-level", str(self._graph.arguments["log_level"])]
-        if self._graph.arguments["params_file"]:
-            extra += ["--params-file", str(self._graph.arguments["params_file"])]
-        return extra
 
     def _bring_up(self, spec: NodeSpec) -> None:
         if spec.ready_path:
@@ -181,13 +176,13 @@ class Supervisor:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into Interrupted, so that every `with` unwinds."""
+    """Turn SIGTERM and SIGINT into StoppedError, so that every `with` unwinds."""
 
     def interrupt(number: int, frame: object) -> None:
         # A second signal must not break the shutdown in progress.
         for later in (signal.SIGINT, signal.SIGTERM):
             signal.signal(later, signal.SIG_IGN)
-        raise Interrupted(f"stopped by {signal.Signals(number).name}.")
+        raise StoppedError(f"stopped by {signal.Signals(number).name}.")
 
     before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -20,7 +20,7 @@ def test_demo_graph_has_every_part_of_the_chain() -> None:
 
 def test_explore_graph_runs_no_model() -> None:
     expected = ["simulator", "driver", "recorder", "explorer"]
-    assert names(task="explore", record="capture", cameras="all") == expected
+    assert names(task="explore", record="stills", cameras="all") == expected
 
 
 def test_hardware_has_a_camera_node_per_camera_and_the_robot_files_port() -> None:
@@ -31,9 +31,7 @@ def test_hardware_has_a_camera_node_per_camera_and_the_robot_files_port() -> Non
 
 
 def test_simulator_and_driver_share_the_port_of_this_run(tmp_path: Path) -> None:
-    simulator, driver = resolve(
-        load_graph(), {"task": "none", "run_dir": str(tmp_path)}
-    ).nodes
+    simulator, driver = resolve(load_graph(), {"task": "none", "run_dir": str(tmp_path)}).nodes
     assert simulator.parameters["port_link"] == driver.parameters["port"]
     assert simulator.ready_path == f"{tmp_path}/servo_port"
 

@@ -22,9 +22,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def make_graph(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., ResolvedGraph]:
+def make_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ResolvedGraph]:
     """A graph of the given nodes that runs under tmp_path."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
@@ -88,9 +86,9 @@ def test_stale_ready_path_does_not_count(tmp_path: Path, make_graph) -> None:
     port = tmp_path / "port"
     port.touch()
     graph = make_graph(plain("simulator", ready_path=str(port)))
-    with pytest.raises(StartupError, match="simulator made no"):
-        with Supervisor(graph, RosLifecycle, startup_timeout_s=1.0):
-            pass
+    supervisor = Supervisor(graph, RosLifecycle, startup_timeout_s=1.0)
+    with pytest.raises(StartupError, match="simulator made no"), supervisor:
+        pass
 
 
 def test_refused_transition_names_node_transition_and_log(tmp_path: Path, make_graph) -> None:
@@ -108,9 +106,9 @@ def test_death_names_node_status_and_last_words(tmp_path: Path, make_graph) -> N
         managed("driver", journal, stops_first=True), plain("tired", end_after_s=6.0, exit_code=3)
     )
     supervisor = Supervisor(graph, RosLifecycle)
-    with pytest.raises(NodeDiedError, match=r"(?s)tired ended with status 3.*tired now"):
-        with supervisor:
-            supervisor.wait()
+    death = pytest.raises(NodeDiedError, match=r"(?s)tired ended with status 3.*tired now")
+    with death, supervisor:
+        supervisor.wait()
     assert "driver deactivate" in journal.read_text()
     assert all(gone(pid) for pid in pids(supervisor))
 

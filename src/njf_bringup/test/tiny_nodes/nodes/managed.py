@@ -6,6 +6,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from njf_perception.nodes.main import run
+from njf_perception.nodes.parameters import declare
 
 
 class Managed(LifecycleNode):
@@ -13,8 +14,8 @@ class Managed(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("managed")
-        self.declare_parameter("journal", "")
-        self.declare_parameter("refuse", "")
+        self._journal = Path(declare(self, "journal", "", "file of transitions"))
+        self._refused = declare(self, "refuse", "", "transition that fails")
 
     def on_configure(self, state: Any) -> TransitionCallbackReturn:
         """Configure."""
@@ -29,10 +30,10 @@ class Managed(LifecycleNode):
         return self._note("deactivate")
 
     def _note(self, transition: str) -> TransitionCallbackReturn:
-        if self.get_parameter("refuse").value == transition:
+        if transition == self._refused:
             self.get_logger().error("the motor bus is on fire")
             return TransitionCallbackReturn.FAILURE
-        with Path(self.get_parameter("journal").value).open("a") as journal:
+        with self._journal.open("a") as journal:
             journal.write(f"{self.get_name()} {transition}\n")
         return TransitionCallbackReturn.SUCCESS
 

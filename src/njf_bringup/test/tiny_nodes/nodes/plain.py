@@ -6,6 +6,7 @@ from pathlib import Path
 from rclpy.node import Node
 
 from njf_perception.nodes.main import run
+from njf_perception.nodes.parameters import declare
 
 
 class Plain(Node):
@@ -13,14 +14,14 @@ class Plain(Node):
 
     def __init__(self) -> None:
         super().__init__("plain")
-        self._exit_code = self.declare_parameter("exit_code", 0).value
-        if self.declare_parameter("deaf", False).value:
+        self._exit_code = declare(self, "exit_code", 0, "status of a node that ends")
+        if declare(self, "deaf", False, "ignore polite signals"):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
-        port = self.declare_parameter("port", "").value
+        port = declare(self, "port", "", "file to make")
         if port:
             Path(port).touch()
-        end_after_s = self.declare_parameter("end_after_s", 0.0).value
+        end_after_s = declare(self, "end_after_s", 0.0, "end by itself when > 0 [s]")
         if end_after_s > 0:
             self.create_timer(end_after_s, self._end)
 

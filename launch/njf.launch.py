@@ -1,0 +1,105 @@
+"""The node graph of config/graph.yaml for `ros2 launch`; `--show-args` is the manual.
+
+The nodes depend on the robot's file, so they are made when the arguments are known: hence the one
+OpaqueFunction. Lifecycle nodes are configured and activated once the simulated robot's port exists.
+"""
+
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, LifecycleTransition, Node
+from lifecycle_msgs.msg import Transition
+
+from njf_bringup.graph import Argument, Graph, NodeSpec, load_graph
+from njf_bringup.paths import robot_names
+from njf_bringup.process import environment_defaults
+from njf_bringup.resolve import parse_arguments, resolve
+
+READY_TIMEOUT_S = 60
+
+
+def generate_launch_description() -> LaunchDescription:
+    graph = load_graph()
+    arguments = [_declare(name, argument) for name, argument in graph.arguments.items()]
+    return LaunchDescription([*arguments, OpaqueFunction(function=_actions, args=[graph])])
+
+
+def _declare(name: str, argument: Argument) -> DeclareLaunchArgument:
+    default = str(argument.default)
+    choices = argument.choices or None
+    if name == "robot":
+        choices = robot_names()
+    elif isinstance(argument.default, bool):
+        default, choices = default.lower(), ["true", "false"]
+    return DeclareLaunchArgument(
+        name, default_value=default, description=argument.description, choices=choices
+    )
+
+
+def _actions(context: LaunchContext, graph: Graph) -> list:
+    texts = {name: LaunchConfiguration(name).perform(context) for name in graph.arguments}
+    resolved = resolve(graph, parse_arguments(graph, texts))
+    common = resolved.ros_arguments()
+    actions = [
+        SetEnvironmentVariable(name, value)
+        for name, value in environment_defaults(resolved.run_dir).items()
+    ]
+    nodes = [_node(spec, common) for spec in resolved.nodes]
+    actions += nodes
+    actions += [
+        RegisterEventHandler(
+            OnProcessExit(
+                target_action=node, on_exit=[EmitEvent(event=Shutdown(reason=f"{spec.name} ended"))]
+            )
+        )
+        for spec, node in zip(resolved.nodes, nodes, strict=True)
+    ]
+    if resolved.arguments["autostart"]:
+        actions += _bring_up(resolved.nodes)
+    return actions
+
+
+def _node(spec: NodeSpec, common: list[str]) -> Node:
+    kind = LifecycleNode if spec.lifecycle else Node
+    return kind(
+        package=spec.package,
+        executable=spec.executable,
+        name=spec.name,
+        namespace=spec.namespace,
+        parameters=[spec.parameters],
+        remappings=list(spec.remappings.items()),
+        ros_arguments=common,
+        output="screen",
+        respawn=False,  # a driver that restarts by itself moves by itself
+    )
+
+
+def _bring_up(specs: list[NodeSpec]) -> list:
+    """Wait for the ports, then configure and activate."""
+    names = [spec.full_name for spec in specs if spec.lifecycle]
+    transition = LifecycleTransition(
+        lifecycle_node_names=names,
+        transition_ids=[Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE],
+    )
+    paths = [spec.ready_path for spec in specs if spec.ready_path]
+    if not paths:
+        return [transition]
+    test = " && ".join(f"test -e '{path}'" for path in paths)
+    wait = ExecuteProcess(
+        cmd=["timeout", str(READY_TIMEOUT_S), "sh", "-c", f"until {test}; do sleep 0.1; done"],
+        name="wait_until_ready",
+    )
+    then = RegisterEventHandler(OnProcessExit(target_action=wait, on_exit=[transition]))
+    return [LogInfo(msg=f"waiting for {', '.join(paths)}"), then, wait]

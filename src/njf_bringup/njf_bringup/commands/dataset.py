@@ -1,0 +1,22 @@
+"""`njf bag-to-dataset`: settled stills of a bag become a data set for training."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import Robot
+
+
+def bag_to_dataset(
+    robot: Robot = "finger",
+    bag: Annotated[Path | None, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Data set; default data/<robot>/dataset.")
+    ] = None,
+) -> None:
+    """Turn a recorded bag into a data set with a quality report."""
+    from njf_bringup.stages import convert
+
+    home = Path("data") / robot
+    convert(bag or home / "bag", out or home / "dataset")

@@ -1,0 +1,22 @@
+"""`njf doctor`: say what is wrong with this machine, and what mends it."""
+
+from pathlib import Path
+
+import typer
+
+from njf_bringup.commands.options import Checkpoint, Robot, Sim
+
+
+def doctor(robot: Robot = "finger", sim: Sim = True, checkpoint: Checkpoint = None) -> None:
+    """Check software, machine, checkpoint and (with --hardware) ports and cameras."""
+    from njf_bringup.doctor import run_checks
+    from njf_bringup.up import join_graph, resolve_options
+
+    graph = resolve_options({"robot": robot, "sim": sim, "checkpoint": checkpoint})
+    join_graph(graph)
+    failed = 0
+    for check in run_checks(graph.robot, Path(str(graph.arguments["checkpoint"])), sim):
+        print(check.line(), flush=True)
+        failed += check.state == "failed"
+    print(f"{failed} of the checks failed." if failed else "all is well.")
+    raise typer.Exit(1 if failed else 0)

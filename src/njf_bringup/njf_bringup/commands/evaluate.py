@@ -1,0 +1,23 @@
+"""`njf evaluate`: judge a checkpoint on motions it never saw."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import Checkpoint, Robot
+
+
+def evaluate(
+    robot: Robot = "finger",
+    checkpoint: Checkpoint = None,
+    dataset: Annotated[Path | None, typer.Option(help="Default data/<robot>/dataset.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Metrics file to write (JSON).")] = None,
+    limit: Annotated[int | None, typer.Option(help="Judge only this many motions.")] = None,
+) -> None:
+    """Score predicted flow, depth and silhouettes against the simulator's exact ones."""
+    from njf_bringup.paths import root
+    from njf_bringup.stages import evaluate as run
+
+    model = checkpoint or root() / "checkpoints" / robot / f"{robot}.pt"
+    run(robot, model, dataset or Path("data") / robot / "dataset", out, limit)

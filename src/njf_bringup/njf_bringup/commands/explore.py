@@ -1,0 +1,55 @@
+"""`njf explore`: move the robot randomly within safe ranges and record what its cameras see."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import ParamsFile, Robot, RunDir, Seed, Sim
+
+
+def explore(
+    robot: Robot = "finger",
+    sim: Sim = True,
+    states: Annotated[int, typer.Option(min=1, help="Settled states to visit.")] = 2000,
+    out: Annotated[Path | None, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
+    seed: Seed = 0,
+    run_dir: RunDir = Path("out/explore"),
+    params_file: ParamsFile = None,
+) -> None:
+    """Visit random states through the real driver; a recorder writes images of each settled one."""
+    explore_into(
+        out or Path("data") / robot / "bag", robot, sim, states, seed, run_dir, params_file
+    )
+
+
+def explore_into(
+    bag: Path,
+    robot: str,
+    sim: bool,
+    states: int,
+    seed: int,
+    run_dir: Path,
+    params_file: Path | None = None,
+) -> None:
+    """Explore into `bag`, which must not exist yet."""
+    from njf_bringup.up import resolve_options, running, use_private_domain
+
+    if sim:
+        use_private_domain()
+    chosen = {"task": "explore", "record": "stills", "cameras": "all"}
+    graph = resolve_options(
+        {
+            **chosen,
+            "robot": robot,
+            "sim": sim,
+            "states": states,
+            "seed": seed,
+            "bag": bag,
+            "run_dir": run_dir,
+            "params_file": params_file,
+        }
+    )
+    with running(graph) as supervisor:
+        supervisor.wait()
+    print(f"recorded {states} states in {bag}")

@@ -1,0 +1,24 @@
+"""`njf train`: a checkpoint from a data set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import Robot
+
+
+def train(
+    robot: Robot = "finger",
+    dataset: Annotated[Path | None, typer.Option(help="Default data/<robot>/dataset.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Default data/<robot>/training.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Default config/training/<robot>.yaml.")
+    ] = None,
+) -> None:
+    """Train a model; continues where an interrupted run left off."""
+    from njf_bringup.stages import train as run
+
+    home = Path("data") / robot
+    checkpoint = run(robot, dataset or home / "dataset", out or home / "training", config)
+    print(f"trained {checkpoint}")

@@ -1,0 +1,31 @@
+"""`njf up`: start the node graph and keep it running."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import Checkpoint, ParamsFile, Robot, RunDir, Seed, Sim
+
+
+def up(
+    robot: Robot = "finger",
+    sim: Sim = True,
+    task: Annotated[str, typer.Option(help="What moves the robot: servo or none.")] = "servo",
+    cameras: Annotated[str, typer.Option(help="Cameras to run: control or all.")] = "control",
+    checkpoint: Checkpoint = None,
+    record: Annotated[str, typer.Option(help="Write a bag: none, stream or stills.")] = "none",
+    bag: Annotated[Path | None, typer.Option(help="Where; default <run-dir>/bag.")] = None,
+    run_dir: RunDir = Path("out/run"),
+    namespace: Annotated[str, typer.Option(help="Namespace of all nodes.")] = "",
+    params_file: ParamsFile = None,
+    log_level: Annotated[str, typer.Option(help="Least severe messages to log.")] = "info",
+    seed: Seed = 0,
+) -> None:
+    """Start a robot's nodes and run until Ctrl-C or until a node dies."""
+    from njf_bringup.up import resolve_options, running
+
+    graph = resolve_options(locals())
+    with running(graph) as supervisor:
+        print("all nodes are up. Ctrl-C stops the robot and ends them; `njf estop` from elsewhere.")
+        supervisor.wait()

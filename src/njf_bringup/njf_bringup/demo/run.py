@@ -1,0 +1,130 @@
+"""The demo from start to verdict."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from njf_bringup.demo.film import write_gif
+from njf_bringup.demo.goals import draw_trials
+from njf_bringup.demo.judge import judge
+from njf_bringup.demo.metrics import TrialStamps
+from njf_bringup.demo.results import GoalKind, Step, TrialRecord
+from njf_bringup.demo.summary import write_summary
+from njf_bringup.demo.verdict import succeeded, table
+from njf_bringup.graph import ResolvedGraph
+from njf_bringup.up import resolve_options, running
+from njf_perception.checkpoint import load_checkpoint
+from njf_training.train import git_revision
+
+FILMED_GOALS = 4
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to show."""
+
+    robot: str
+    goals: int
+    seed: int
+    out: Path
+    checkpoint: Path | None
+    goal_kind: GoalKind
+
+
+def run_demo(options: DemoOptions) -> bool:
+    """Run the demo, write its files and print the verdict; True when it succeeded.
+
+    Raises:
+        NjfError: the graph did not come up, broke, or the robot did not move.
+    """
+    begin_s = time.monotonic()
+    _clear(options.out)
+    graph = resolve_options(
+        {
+            "robot": options.robot,
+            "checkpoint": options.checkpoint,
+            "record": "stream",
+            "bag": options.out / "run.mcap",
+            "run_dir": options.out / "run",
+            "seed": options.seed,
+        }
+    )
+    checkpoint = load_checkpoint(str(graph.arguments["checkpoint"]))
+    checkpoint.require(graph.robot.name, graph.robot.channel_names)
+    records = _run_trials(graph, options)
+    metrics = _metrics(options, graph, records) | {"checkpoint": checkpoint.content_id}
+    _write(options.out, records, metrics)
+    print(table(metrics))
+    print(f"{time.monotonic() - begin_s:.0f} s; pictures, metrics and bag are in {options.out}")
+    return succeeded(metrics)
+
+
+def _run_trials(graph: ResolvedGraph, options: DemoOptions) -> list[TrialRecord]:
+    # The tracker of this process must not take the cores from the loop it watches.
+    cv2.setNumThreads(1)
+    with running(graph) as supervisor:
+        from njf_bringup.nodes.robot_client import RobotClient
+        from njf_bringup.nodes.session import Session
+
+        with RobotClient(graph.robot, supervisor.check) as client:
+            print("looking at the background", flush=True)
+            session = Session(client, graph.robot)
+            trials = draw_trials(graph.robot, options.goals, options.seed)
+            records = []
+            with tqdm(trials, desc="goals", unit="goal", mininterval=0.5) as progress:
+                for index, trial in enumerate(progress):
+                    film = index < FILMED_GOALS
+                    records.append(session.run(trial, options.goal_kind, _reporter(progress), film))
+    return records
+
+
+def _reporter(progress: tqdm) -> Any:
+    def report(step: Step) -> None:
+        progress.set_postfix_str(f"{step.error_px:6.2f} px, {step.rate_hz:4.1f} Hz")
+
+    return report
+
+
+def _metrics(
+    options: DemoOptions, graph: ResolvedGraph, records: Sequence[TrialRecord]
+) -> dict[str, Any]:
+    stamps = [TrialStamps(r.goal.stamp_ns, r.start.stamp_ns, r.end.stamp_ns) for r in records]
+    figures = judge(options.out / "run.mcap", stamps, graph.robot.channel_names)
+    return {
+        "robot": options.robot,
+        "goals": options.goals,
+        "seed": options.seed,
+        "goal_kind": options.goal_kind,
+        "steps": [record.outcome.steps for record in records],
+        "results": [asdict(record.outcome) for record in records],
+        "git_revision": git_revision(),
+        **figures,
+    }
+
+
+def _write(out: Path, records: Sequence[TrialRecord], metrics: dict[str, Any]) -> None:
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    write_gif(out / "servo.gif", [record for record in records if record.film])
+    write_summary(out / "summary.png", records, metrics)
+
+
+def _clear(out: Path) -> None:
+    """Make room for a new run; only what a demo writes is removed."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / "run", ignore_errors=True)
+    for leftover in (
+        *out.glob("run.mcap*"),
+        *out.glob("*.json"),
+        *out.glob("*.png"),
+        *out.glob("*.gif"),
+    ):
+        if leftover.is_file():
+            os.remove(leftover)

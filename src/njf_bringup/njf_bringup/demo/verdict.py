@@ -1,0 +1,63 @@
+"""What counts as a successful demo, and the table that says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A figure and its bound; `path` leads to it through the metrics."""
+
+    label: str
+    path: tuple[str, ...]
+    bound: float
+    at_most: bool
+    unit: str = ""
+
+    def value(self, metrics: Mapping[str, Any]) -> float:
+        """The figure in `metrics`."""
+        found: Any = metrics
+        for key in self.path:
+            found = found[key]
+        return float(found)
+
+    def met(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether the figure keeps the bound; NaN does not."""
+        value = self.value(metrics)
+        return value <= self.bound if self.at_most else value >= self.bound
+
+
+CRITERIA = (
+    Criterion("joint error, median", ("joint_error_deg", "median"), 1.0, True, "deg"),
+    Criterion("joint error, 90th percentile", ("joint_error_deg", "p90"), 2.0, True, "deg"),
+    Criterion("goals reached within 3 deg", ("success_rate",), 0.95, False),
+    Criterion("camera to command, median", ("camera_to_command_ms", "median"), 40.0, True, "ms"),
+    Criterion("control rate", ("control_hz",), 15.0, False, "Hz"),
+)
+
+
+def succeeded(metrics: Mapping[str, Any]) -> bool:
+    """Every criterion is met."""
+    return all(criterion.met(metrics) for criterion in CRITERIA)
+
+
+def table(metrics: Mapping[str, Any]) -> str:
+    """One line per criterion, then the verdict."""
+    lines = [_line(criterion, metrics) for criterion in CRITERIA]
+    verdict = "SUCCESS" if succeeded(metrics) else "FAILED"
+    lines.append(
+        f"{verdict}: {metrics['goals']} goals, started {metrics['start_error_deg']:.1f} deg away "
+        f"(mean per joint, median), tip {metrics['tip_error_mm']['median']:.1f} mm at the end"
+    )
+    return "\n".join(lines)
+
+
+def _line(criterion: Criterion, metrics: Mapping[str, Any]) -> str:
+    mark = "ok  " if criterion.met(metrics) else "FAIL"
+    sign = "<=" if criterion.at_most else ">="
+    value = criterion.value(metrics)
+    return (
+        f"  {mark} {criterion.label:<30}{value:8.2f} {criterion.unit:<4}"
+        f"({sign} {criterion.bound:g})"
+    )

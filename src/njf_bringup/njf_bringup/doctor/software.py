@@ -1,0 +1,88 @@
+"""Python, packages, messages, DDS and the checkpoint."""
+
+import importlib.util
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from njf_bringup.doctor.check import Check
+from njf_bringup.paths import root
+from njf_control.robot import RobotConfig
+from njf_perception.errors import CheckpointError, NjfError
+
+OLDEST_PYTHON = (3, 11)
+# Distribution names; rclpy is the ROS package's own name on both lanes.
+PACKAGES = (
+    "rclpy",
+    "numpy",
+    "torch",
+    "opencv-python-headless",
+    "mujoco",
+    "daqp",
+    "rosbags",
+    "mcap",
+)
+
+
+def python() -> Check:
+    """The interpreter is new enough."""
+    found = f"{sys.version_info.major}.{sys.version_info.minor} at {sys.executable}"
+    ok = sys.version_info >= OLDEST_PYTHON
+    return Check("python", "ok" if ok else "failed", found, "install Python 3.11 or 3.12; make")
+
+
+def packages() -> Check:
+    """The packages the nodes import are installed."""
+    missing = [name for name in PACKAGES if not _version(name)]
+    if missing:
+        return Check("packages", "failed", f"missing: {', '.join(missing)}", "make")
+    return Check("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in PACKAGES))
+
+
+def messages() -> Check:
+    """The project's own messages have been built."""
+    spec = importlib.util.find_spec("njf_msgs")
+    if spec is None or spec.origin is None:
+        return Check("njf_msgs", "failed", "not built", "make   # on a robot PC: colcon build")
+    return Check("njf_msgs", "ok", str(Path(spec.origin).parent))
+
+
+def dds_profile() -> Check:
+    """The Fast DDS profile that holds images in shared memory is there."""
+    path = root() / "config" / "fastdds.xml"
+    if not path.is_file():
+        return Check(
+            "dds profile", "failed", f"{path} is missing", "git checkout config/fastdds.xml"
+        )
+    return Check("dds profile", "ok", str(path))
+
+
+def checkpoint(path: Path, robot: RobotConfig) -> Check:
+    """The model file is readable and made for this robot."""
+    from njf_perception.checkpoint import load_checkpoint
+
+    try:
+        loaded = load_checkpoint(path)
+        loaded.require(robot.name, robot.channel_names)
+    except CheckpointError as error:
+        return Check("checkpoint", "failed", str(error), f"make train-{robot.name}")
+    return Check("checkpoint", "ok", f"{path} ({loaded.content_id}) fits robot {robot.name}")
+
+
+def dds_round_trip() -> Check:
+    """A message of our own goes out and comes back through DDS."""
+    mend = "unset ROS_DOMAIN_ID FASTRTPS_DEFAULT_PROFILES_FILE; rm /dev/shm/fastrtps_*; make"
+    try:
+        from njf_bringup.nodes.round_trip import round_trip_ms
+
+        times_ms = round_trip_ms()
+    except (ImportError, NjfError) as error:
+        return Check("dds round trip", "failed", str(error), mend)
+    return Check("dds round trip", "ok", f"{times_ms:.1f} ms for one VGA image (median of 20)")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""

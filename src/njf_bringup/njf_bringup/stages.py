@@ -1,0 +1,108 @@
+"""The stages from a robot to its checkpoint; each writes one thing and is skipped once it is there.
+
+data/<robot>/bag  ->  dataset  ->  training/checkpoint.pt  ->  metrics.json  ->  checkpoints/<robot>
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from njf_bringup.paths import robot_file, root
+from njf_control.robot import load_robot
+from njf_perception.config import load_config
+from njf_perception.errors import ConfigError
+
+
+def convert(bag: Path, out: Path) -> None:
+    """Turn a bag into a dataset and print its quality report."""
+    from njf_training.convert import convert_bag
+
+    print(convert_bag(bag, out))
+
+
+def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> Path:
+    """Train; resumes an interrupted run in `out`. Returns the checkpoint's path.
+
+    Raises:
+        ConfigError: there is no training configuration for the robot.
+    """
+    path = config or root() / "config" / "training" / f"{robot}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise ConfigError(f"{path} does not exist; training configurations there: {known}.")
+    from njf_training.train import TrainConfig
+    from njf_training.train import train as train_on
+
+    return train_on(dataset, load_robot(robot_file(robot)), out, load_config(path, TrainConfig))
+
+
+def evaluate(
+    robot: str, checkpoint: Path, dataset: Path, out: Path | None = None, limit: int | None = None
+) -> dict[str, Any]:
+    """Judge a checkpoint by the simulator's exact flow; print the figures, write them to `out`."""
+    from njf_bringup.truth import SimulatorTruth
+    from njf_training.dataset import Dataset
+    from njf_training.evaluate import evaluate as judge
+
+    opened = Dataset.open(dataset)
+    figures = judge(
+        checkpoint, dataset, SimulatorTruth(opened, load_robot(robot_file(robot))), limit
+    )
+    print(evaluation_table(figures))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> None:
+    """Record, convert, train and evaluate into `home`, then copy the result to checkpoints/."""
+    from njf_bringup.commands.explore import explore_into
+
+    bag, dataset, training = home / "bag", home / "dataset", home / "training"
+    checkpoint, metrics = training / "checkpoint.pt", home / "metrics.json"
+
+    def explore() -> None:
+        shutil.rmtree(bag, ignore_errors=True)  # unfinished, or this stage would be skipped
+        explore_into(bag, robot, True, states, seed, home / "run")
+
+    _stage("record", bag / "metadata.yaml", explore)
+    _stage("dataset", dataset / "dataset.json", lambda: convert(bag, dataset))
+    _stage("train", training / "done", lambda: _train_once(robot, dataset, training))
+    _stage("evaluate", metrics, lambda: evaluate(robot, checkpoint, dataset, metrics))
+    if install:
+        target = root() / "checkpoints" / robot
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(checkpoint, target / f"{robot}.pt")
+        shutil.copy(metrics, target / "metrics.json")
+        print(f"installed {target}/{robot}.pt")
+
+
+def evaluation_table(figures: dict[str, Any]) -> str:
+    """Median and spread of each figure per camera role."""
+    lines = [
+        f"{'cameras':<10}{'figure':<18}{'mean':>9}{'median':>9}{'p10':>9}{'p90':>9}{'views':>7}"
+    ]
+    for role, scores in figures.items():
+        for name, s in scores.items():
+            if s["count"]:
+                cells = "".join(f"{s[key]:9.3f}" for key in ("mean", "median", "p10", "p90"))
+                lines.append(f"{role:<10}{name:<18}{cells}{s['count']:7d}")
+    return "\n".join(lines)
+
+
+def _train_once(robot: str, dataset: Path, training: Path) -> None:
+    train(robot, dataset, training)
+    (training / "done").touch()
+
+
+def _stage(name: str, product: Path, work: Callable[[], object]) -> None:
+    if product.exists():
+        print(f"{name}: {product} is there, nothing to do")
+        return
+    begin_s = time.monotonic()
+    work()
+    print(f"{name}: {time.monotonic() - begin_s:.0f} s")
