@@ -6,7 +6,7 @@ NODES = ["driver", "jacobian_field"]
 setup(
     name=NAME,
     version="0.1.0",
-    description="From geometry to commands: Jacobian field, inverse-dynamics solver, safety gate and drivers",
+    description="From geometry to commands: Jacobian field, solver, safety gate and drivers",
     maintainer="NJF ROS maintainers",
     maintainer_email="maintainers@njf-ros.org",
     license="Apache-2.0",

@@ -6,7 +6,7 @@ NODES = ["camera", "perception"]
 setup(
     name=NAME,
     version="0.1.0",
-    description="From one camera image to geometry: cameras, encoder, PixelNeRF field, renderer and trackers",
+    description="From one camera image to geometry: cameras, scene model, renderer and trackers",
     maintainer="NJF ROS maintainers",
     maintainer_email="maintainers@njf-ros.org",
     license="Apache-2.0",

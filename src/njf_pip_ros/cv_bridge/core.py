@@ -45,8 +45,8 @@ class CvBridge:
         row_items = width * channels
         if len(img_msg.data) < height * img_msg.step or img_msg.step < row_items * dtype.itemsize:
             raise CvBridgeError(
-                f"{len(img_msg.data)} bytes with step {img_msg.step} cannot hold {width} x {height} "
-                f"pixels of {img_msg.encoding}"
+                f"{len(img_msg.data)} bytes with step {img_msg.step} cannot hold "
+                f"{width} x {height} pixels of {img_msg.encoding}"
             )
         rows = np.ndarray(
             (height, row_items), dtype, _buffer(img_msg), strides=(img_msg.step, dtype.itemsize)

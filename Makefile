@@ -1,0 +1,43 @@
+# Every target sets up what it needs; a second call costs seconds. `make` lists them.
+PYTHON ?= python3
+ROBOT ?= finger
+GOALS ?= 20
+SEED ?= 0
+BIN := .venv/bin
+
+# A sourced ROS installation or another virtual environment must not leak into the pip lane.
+unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export PYTHON
+
+.PHONY: help setup demo train-% test lint fmt colcon lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/\1@\2/p' $(MAKEFILE_LIST) | column -t -s @
+
+setup: ## virtual environment, pinned packages, messages
+	@scripts/setup.sh
+
+demo: setup ## reach goals with a simulated robot [ROBOT=finger GOALS=20 SEED=0]
+	$(BIN)/njf demo --robot $(ROBOT) --goals $(GOALS) --seed $(SEED)
+
+train-%: setup ## record, make the dataset, train and evaluate a robot: make train-finger
+	$(BIN)/njf pipeline --robot $*
+
+test: setup ## every test
+	$(BIN)/pytest
+
+lint: setup ## style, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+fmt: setup ## format and mend imports
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+colcon: setup ## build and test every package as a robot PC does, in build/colcon
+	$(BIN)/pytest -v tests/test_colcon.py
+
+lock: setup ## write the versions now installed to constraints.txt
+	$(BIN)/python scripts/lock.py
