@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -90,7 +89,7 @@ class RobotDriver(ABC):
     def statistics(self) -> Mapping[str, int]:
         """Counts of requests and errors since the driver was made."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "RobotDriver":
         """Connect."""
         self.connect()
         return self

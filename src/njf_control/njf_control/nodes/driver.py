@@ -49,10 +49,10 @@ _NOT_CONFIGURED = "the driver is not configured; nothing is driven"
 
 
 class DriverNode(GuardedLifecycleNode):
-    """The only node that talks to the robot's hardware."""
+    """The only node that talks to the robot's hardware. `options` are those of rclpy's Node."""
 
-    def __init__(self) -> None:
-        super().__init__("driver")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("driver", **options)
         self._declare_parameters()
         self._robot: RobotConfig | None = None
         self._loop: ControlLoop | None = None

@@ -1,0 +1,185 @@
+"""The cycle and its failures, with a robot that fails on demand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from njf_control.control_loop import SILENCE_IS_FAULT_S, ControlLoop, RobotFaultError
+from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
+from njf_control.drivers.dry_run import DryRunDriver
+from njf_control.robot import load_robot
+from njf_control.safety import GateState, SafetyGate
+from njf_perception.errors import CommandRejectedError, DeviceNotConnectedError, NjfError
+
+ROBOT = load_robot(Path(__file__).parents[3] / "config/robots/finger.yaml")
+
+
+class ScriptedDriver(RobotDriver):
+    """Remembers its calls; `fails` holds exceptions to raise by the name of the method."""
+
+    def __init__(self):
+        self.calls: list[str] = []
+        self.fails: dict[str, NjfError] = {}
+        self.position = np.zeros(3)
+        self.alarms: tuple[str, ...] = ()
+        self.now_s = 0.0
+
+    def _called(self, name):
+        self.calls.append(name)
+        if name in self.fails:
+            raise self.fails[name]
+
+    @property
+    def statistics(self):
+        return {"calls": len(self.calls)}
+
+    def connect(self):
+        self._called("connect")
+
+    def activate(self):
+        self._called("activate")
+        return self.read()
+
+    def read(self):
+        self._called("read")
+        return RobotState(self.position.copy(), np.zeros(3), self.now_s, alarms=self.alarms)
+
+    def send(self, setpoints):
+        self._called("send")
+        self.position = setpoints.copy()
+        return setpoints
+
+    def deactivate(self):
+        self._called("deactivate")
+
+    def close(self):
+        self.calls.append("close")
+
+
+@pytest.fixture
+def driver() -> ScriptedDriver:
+    return ScriptedDriver()
+
+
+@pytest.fixture
+def loop(driver) -> ControlLoop:
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    loop.connect()
+    loop.activate()
+    driver.calls.clear()
+    return loop
+
+
+def cycle_at(loop, driver, now_s):
+    if "read" not in driver.fails:
+        driver.now_s = now_s
+    return loop.cycle(now_s)
+
+
+def test_a_cycle_reads_gates_and_sends(loop, driver):
+    loop.submit(ROBOT.channel_names, [0.01, 0.02, 0.03], 0.01)
+    cycle = cycle_at(loop, driver, 0.02)
+    assert driver.calls == ["read", "send"]
+    np.testing.assert_allclose(cycle.applied, [0.01, 0.02, 0.03])
+
+
+def test_the_next_cycle_may_come_half_a_period_early(loop, driver):
+    cycle_at(loop, driver, 0.02)
+    assert not loop.half_due(0.029)
+    assert loop.half_due(0.031)
+
+
+def test_missed_answers_are_skipped_until_silence_is_a_fault(loop, driver):
+    driver.fails["read"] = NoAnswerError("motor id 2 is silent")
+    assert cycle_at(loop, driver, 0.02) is None
+    assert cycle_at(loop, driver, SILENCE_IS_FAULT_S - 0.01) is None
+    with pytest.raises(RobotFaultError, match="motor id 2"):
+        cycle_at(loop, driver, SILENCE_IS_FAULT_S + 0.01)
+    assert loop.gate.state == GateState.FAULT
+
+
+def test_an_answer_in_between_ends_the_silence(loop, driver):
+    driver.fails["read"] = NoAnswerError("silent")
+    assert cycle_at(loop, driver, 0.4) is None
+    driver.fails.clear()
+    assert cycle_at(loop, driver, 0.42) is not None
+    driver.fails["read"] = NoAnswerError("silent")
+    assert cycle_at(loop, driver, 0.8) is None
+
+
+@pytest.mark.parametrize("where", ["read", "send"])
+def test_a_lost_device_is_a_fault_at_once(loop, driver, where):
+    driver.fails[where] = DeviceNotConnectedError("the port was lost")
+    with pytest.raises(RobotFaultError, match="the port was lost"):
+        cycle_at(loop, driver, 0.02)
+    assert driver.calls[-2:] == ["deactivate", "close"]
+    assert not loop.active
+    assert loop.gate.state == GateState.FAULT and "port was lost" in loop.gate.reason
+
+
+def test_a_fault_tells_also_what_the_safe_state_could_not_do(loop, driver):
+    driver.fails["read"] = DeviceNotConnectedError("port lost.")
+    driver.fails["deactivate"] = DeviceNotConnectedError("torque may still be ON.")
+    with pytest.raises(RobotFaultError, match="port lost. torque may still be ON."):
+        cycle_at(loop, driver, 0.02)
+
+
+def test_an_alarm_is_a_fault(loop, driver):
+    driver.alarms = ("joint_1 (motor id 2): overload",)
+    with pytest.raises(RobotFaultError, match="overload"):
+        cycle_at(loop, driver, 0.02)
+
+
+def test_a_measurement_without_number_is_a_fault_and_sends_nothing(loop, driver):
+    driver.position[1] = np.nan
+    with pytest.raises(RobotFaultError, match="not finite"):
+        cycle_at(loop, driver, 0.02)
+    assert "send" not in driver.calls
+
+
+def test_activation_recovers_from_a_fault(loop, driver):
+    driver.fails["read"] = DeviceNotConnectedError("gone")
+    with pytest.raises(RobotFaultError):
+        cycle_at(loop, driver, 0.02)
+    with pytest.raises(DeviceNotConnectedError):
+        loop.activate()
+    assert loop.gate.state == GateState.FAULT, "still"
+    driver.fails.clear()
+    loop.activate()
+    assert loop.gate.state == GateState.READY
+    assert cycle_at(loop, driver, 0.04) is not None
+
+
+def test_a_failing_activation_reaches_the_safe_state(driver):
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    driver.fails["activate"] = DeviceNotConnectedError("no torque")
+    with pytest.raises(DeviceNotConnectedError, match="no torque"):
+        loop.activate()
+    assert driver.calls[-1] == "deactivate"
+    assert not loop.active
+
+
+def test_torque_stays_off_where_the_gate_refuses_the_start(driver):
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    driver.position[0] = 2.0
+    with pytest.raises(CommandRejectedError, match="outside its range"):
+        loop.activate()
+    assert "activate" not in driver.calls
+
+
+def test_make_safe_happens_once(loop, driver):
+    assert loop.make_safe() == "" and loop.make_safe() == ""
+    assert driver.calls.count("deactivate") == 1
+    assert loop.gate.state == GateState.INACTIVE
+
+
+def test_dry_run_measures_but_never_moves(driver):
+    loop = ControlLoop(DryRunDriver(driver), SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    loop.connect()
+    loop.activate()
+    loop.submit(ROBOT.channel_names, [0.01, 0.0, 0.0], 0.01)
+    cycle = loop.cycle(0.02)
+    assert cycle is not None and cycle.applied[0] == 0.01
+    assert loop.close() == ""
+    assert set(driver.calls) == {"connect", "read", "close"}
