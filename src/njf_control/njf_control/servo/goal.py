@@ -1,0 +1,109 @@
+"""What a servo motion is to reach: points to follow from the first image, and their targets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64, UInt8
+
+from njf_perception.camera import Camera, project
+from njf_perception.errors import NjfError
+from njf_perception.trackers.base import Tracks
+
+
+class GoalError(NjfError):
+    """A goal that cannot be pursued; the message says why and what to send instead."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Points in the image in which the motion begins, and where they should go.
+
+    Attributes:
+        start_px: points to track [px].
+        target: where each should be: pixels, or points in the camera frame [m].
+        weights: confidence of each pair, 0..1.
+        reference: the goal image, when the targets were found in one.
+    """
+
+    start_px: Float32[np.ndarray, "n 2"]
+    target: Float[np.ndarray, "n 2"] | Float[np.ndarray, "n 3"]
+    weights: Float[np.ndarray, " n"]
+    reference: UInt8[np.ndarray, "h w 3"] | None = None
+
+
+def goal_from_tracks(
+    ids_now: Int64[np.ndarray, " n"],
+    now: Tracks,
+    ids_goal: Int64[np.ndarray, " m"],
+    goal: Tracks,
+) -> Goal:
+    """Bring tracked points to goal pixels, matched by id; points not visible are left out.
+
+    Raises:
+        GoalError: no point is visible both now and in the goal.
+    """
+    _, first, second = np.intersect1d(ids_now, ids_goal, return_indices=True)
+    both = now.visible[first] & goal.visible[second]
+    first, second = first[both], second[both]
+    if len(first) == 0:
+        raise GoalError(
+            f"tracks_now has {len(ids_now)} points, tracks_goal {len(ids_goal)}, and no id is "
+            "visible in both. Give the same point the same id in both."
+        )
+    weights = (now.confidence[first] * goal.confidence[second]).astype(np.float64)
+    return Goal(now.points[first], goal.points[second].astype(np.float64), weights)
+
+
+def goal_from_points(
+    now_m: Float[np.ndarray, "n 3"], goal_m: Float[np.ndarray, "m 3"], camera: Camera
+) -> Goal:
+    """Bring surface points to goal points, both in the camera frame [m], paired by order.
+
+    Raises:
+        GoalError: the counts differ, a point is not finite, or none is seen by the camera.
+    """
+    if len(now_m) != len(goal_m) or not np.isfinite([now_m, goal_m]).all():
+        raise GoalError(
+            f"points_now has {len(now_m)} points, points_goal {len(goal_m)}; expected equally "
+            "many finite points. Give every point its target at the same index."
+        )
+    start_px = project(now_m, camera.K)
+    size = (camera.width - 1, camera.height - 1)
+    with np.errstate(invalid="ignore"):
+        seen = ((start_px >= 0) & (start_px <= size)).all(axis=1) & (goal_m[:, 2] > 0)
+    if not seen.any():
+        raise GoalError(
+            f"none of the {len(now_m)} points lies in the image of '{camera.name}'. Give points "
+            "in the camera's optical frame (z forward), in metres."
+        )
+    return Goal(start_px[seen].astype(np.float32), goal_m[seen], np.ones(int(seen.sum())))
+
+
+def require_points(goal: Goal, minimum: int, what: str) -> Goal:
+    """The goal, when it has enough points to steer by.
+
+    Raises:
+        GoalError: it has fewer than `minimum`.
+    """
+    if len(goal.start_px) < minimum:
+        raise GoalError(
+            f"{what} gives {len(goal.start_px)} usable points, at least {minimum} are needed. "
+            "Give more points on the moving parts."
+        )
+    return goal
+
+
+def require_image_size(
+    goal_image: UInt8[np.ndarray, "h w 3"], image_shape: Sequence[int], camera_name: str
+) -> None:
+    """Refuse a goal image that this camera cannot have taken.
+
+    Raises:
+        GoalError: another size than the camera's images.
+    """
+    if goal_image.shape[:2] != tuple(image_shape[:2]):
+        raise GoalError(
+            f"goal_image is {goal_image.shape[1]}x{goal_image.shape[0]} px, '{camera_name}' sends "
+            f"{image_shape[1]}x{image_shape[0]}. Send an image of the same camera at the same size."
+        )

@@ -1,0 +1,77 @@
+"""The trained model as the servo sees it: surface points and Jacobians at pixels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from njf_control.jacobian import JacobianConfig, JacobianField
+from njf_control.robot import RobotConfig
+from njf_control.servo.commands import CommandSpace
+from njf_perception.camera import Camera
+from njf_perception.checkpoint import load_checkpoint
+from njf_perception.scene import Encoding, PixelNerf, PixelNerfScene
+
+
+@dataclass(frozen=True)
+class SurfaceJacobians:
+    """Model outputs at pixels.
+
+    Attributes:
+        points_m: surface points in the camera frame [m].
+        confidence: of the surface, 0..1.
+        jacobian_m: motion of each point per normalised command unit [m].
+    """
+
+    points_m: Float[np.ndarray, "n 3"]
+    confidence: Float[np.ndarray, " n"]
+    jacobian_m: Float[np.ndarray, "n 3 k"]
+
+
+@runtime_checkable
+class SurfaceModel(Protocol):
+    """Anything that gives Jacobians at the visible surface."""
+
+    def evaluate(
+        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+    ) -> SurfaceJacobians:
+        """Surface and Jacobians at pixels (u, v) of the image behind `encoding`."""
+        ...
+
+
+class CheckpointModel:
+    """`SurfaceModel` of a checkpoint."""
+
+    def __init__(self, path: str | Path, robot: RobotConfig) -> None:
+        """Load a checkpoint for `robot`.
+
+        Raises:
+            CheckpointError: unreadable, or made for another robot; names the field that differs.
+        """
+        checkpoint = load_checkpoint(path)
+        checkpoint.require(robot.name, robot.channel_names)
+        info = checkpoint.info
+        self.content_id = checkpoint.content_id
+        self.camera_name = info.camera.name
+        self.space = CommandSpace.of(
+            robot, checkpoint.command_center, checkpoint.command_half_range
+        )
+        self._scene_model: PixelNerf = checkpoint.scene_model()
+        encoder, channels = info.perception.encoder, len(info.channel_names)
+        config = JacobianConfig.model_validate(info.jacobian)
+        workspace = self._scene_model.workspace
+        self._field = JacobianField(config, workspace, encoder.features, encoder.code, channels)
+        self._field.load_state_dict(checkpoint.jacobian)
+        self._field.eval()
+
+    def evaluate(
+        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+    ) -> SurfaceJacobians:
+        """See `SurfaceModel`."""
+        scene = PixelNerfScene(self._scene_model, encoding, camera)
+        points, confidence = scene.surface(torch.from_numpy(pixels.astype(np.float32)))
+        jacobian = self._field(scene, points)
+        return SurfaceJacobians(points.numpy(), confidence.numpy(), jacobian.numpy())

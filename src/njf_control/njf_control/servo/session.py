@@ -1,0 +1,138 @@
+"""One goal from its first image to its end: images and encodings in, servo steps out.
+
+Images are tracked the moment they arrive; the encoding of the same image comes a few milliseconds
+later from another process and finds the tracks waiting under its stamp. So every frame is tracked
+even when its encoding is dropped, and neither waits for the other.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import UInt8
+
+from njf_control.servo.goal import Goal
+from njf_control.servo.loop import Measurement, Servo, ServoStep
+from njf_control.servo.model import SurfaceModel
+from njf_control.servo.tracking import GoalTracker
+from njf_perception.camera import Camera
+from njf_perception.scene import Encoding
+from njf_perception.trackers.base import PointTracker, Tracks
+
+_FRAMES_KEPT = 8  # tracked images that may still wait for their encoding
+
+GoalMaker = Callable[[UInt8[np.ndarray, "h w 3"], Camera], Goal]
+
+
+@dataclass
+class Timings:
+    """Duration of the stages of the last step [s]."""
+
+    track_s: float = float("nan")
+    jacobian_s: float = float("nan")
+    solve_s: float = float("nan")
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """What perception says of the image taken at `stamp_ns`."""
+
+    stamp_ns: int
+    encoding: Encoding
+    camera: Camera
+
+
+@dataclass
+class Session:
+    """Runs one goal. Not thread-safe: call it from one thread.
+
+    Attributes:
+        make_goal: turns the request into points, given the first image and its camera.
+        make_tracker: makes point trackers.
+        model: gives Jacobians.
+        servo: the loop.
+        clock: monotonic time [s].
+        timings: of the last step.
+        paired_s: when an image and its encoding last came together [s, of `clock`].
+    """
+
+    make_goal: GoalMaker
+    make_tracker: Callable[[], PointTracker]
+    model: SurfaceModel
+    servo: Servo
+    clock: Callable[[], float] = time.monotonic
+    timings: Timings = field(default_factory=Timings)
+
+    def __post_init__(self) -> None:
+        self.paired_s = self.clock()
+        self._goal: Goal | None = None
+        self._tracker: GoalTracker | None = None
+        self._tracked: dict[int, Tracks] = {}
+        self._early: EncodedImage | None = None
+        self._newest_ns = -1
+
+    def on_image(
+        self, stamp_ns: int, image: UInt8[np.ndarray, "h w 3"], camera: Camera
+    ) -> ServoStep | None:
+        """Track a new image; a step when its encoding came first. Repeated stamps are ignored.
+
+        Raises:
+            NjfError: the goal cannot be pursued (first image only).
+        """
+        if stamp_ns <= self._newest_ns:
+            return None
+        self._newest_ns = stamp_ns
+        begin = time.perf_counter()
+        self._tracked[stamp_ns] = self._track(image, camera)
+        self.timings.track_s = time.perf_counter() - begin
+        while len(self._tracked) > _FRAMES_KEPT:
+            del self._tracked[next(iter(self._tracked))]
+        return self._pair(self._early) if self._early else None
+
+    def on_encoding(self, encoded: EncodedImage) -> ServoStep | None:
+        """Take the encoding of an image; a step when that image was tracked already."""
+        return self._pair(encoded)
+
+    def _track(self, image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> Tracks:
+        if self._tracker is None:
+            self._goal = self.make_goal(image, camera)
+            self._tracker = GoalTracker(self._goal, self.make_tracker)
+            tracks = self._tracker.start(image)
+            self.paired_s = self.clock()  # finding correspondences may have taken long
+            return tracks
+        return self._tracker.update(image)
+
+    def _pair(self, encoded: EncodedImage) -> ServoStep | None:
+        tracks = self._tracked.pop(encoded.stamp_ns, None)
+        if tracks is None:
+            ahead = encoded.stamp_ns > self._newest_ns
+            self._early = encoded if ahead else None
+            return None
+        self._early = None
+        for stamp_ns in [stamp for stamp in self._tracked if stamp < encoded.stamp_ns]:
+            del self._tracked[stamp_ns]
+        self.paired_s = self.clock()
+        return self._step(encoded, tracks)
+
+    def _step(self, encoded: EncodedImage, tracks: Tracks) -> ServoStep:
+        assert self._goal is not None, "an image was tracked, so the goal is known"
+        begin = time.perf_counter()
+        pixels = tracks.points.astype(np.float64)
+        surface = self.model.evaluate(encoded.encoding, encoded.camera, pixels)
+        evaluated = time.perf_counter()
+        visible = tracks.visible * tracks.confidence.astype(np.float64)
+        step = self.servo.step(
+            Measurement(
+                stamp_ns=encoded.stamp_ns,
+                K=encoded.camera.K,
+                current_px=pixels,
+                target=self._goal.target,
+                weights=visible * self._goal.weights * surface.confidence,
+                points_m=surface.points_m,
+                jacobian_m=surface.jacobian_m,
+            )
+        )
+        self.timings.jacobian_s = evaluated - begin
+        self.timings.solve_s = time.perf_counter() - evaluated
+        return step
