@@ -20,8 +20,8 @@ from njf_sim.paint import HAZE_M, Paint, sky
 from njf_sim.raycast import MOVING_GROUP, STATIC_GROUP, Hits, View, cast, outlined_pixels
 from njf_sim.robot_model import RobotModel
 
-_EDGE_SAMPLES = np.array([[-0.375, -0.125], [0.125, -0.375], [-0.125, 0.375], [0.375, 0.125]])
-_STATIC_SAMPLES = np.mgrid[-1:2, -1:2].reshape(2, -1).T / 3.0
+# Four rays per pixel, no two in one row or column [px].
+_SAMPLES = np.array([[-0.375, -0.125], [0.125, -0.375], [-0.125, 0.375], [0.375, 0.125]])
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class Renderer:
         self._data.qpos[self._qpos_address] = position_rad
         mujoco.mj_kinematics(self._model, self._data)
 
+    def prepare(self, camera_name: str) -> None:
+        """Make the camera's static layer now instead of with its first image."""
+        self._static(camera_name)
+
     def render(self, camera_name: str) -> Frame:
         """Render one camera in the current pose."""
         view, static = self._views[camera_name], self._static(camera_name)
@@ -105,16 +109,16 @@ class Renderer:
         return _Composite(geom, distance, pixels, hits)
 
     def _static(self, camera_name: str) -> _StaticLayer:
-        """The camera's static layer, made at first use with nine rays per pixel."""
+        """The camera's static layer, made at first use with four rays per pixel."""
         if camera_name not in self._static_layers:
             view = self._views[camera_name]
             colour = np.zeros((len(view.pixels), 3), np.float32)
-            for offset in _STATIC_SAMPLES:
+            for offset in _SAMPLES:
                 directions, _ = view.rays(view.pixels + offset)
                 hits = self._cast(view, directions, STATIC_GROUP)
                 colour += self._static_colour(view, directions, hits)
             hits = self._cast(view, view.directions, STATIC_GROUP)
-            layer = _StaticLayer(_to_bytes(colour / len(_STATIC_SAMPLES)), hits)
+            layer = _StaticLayer(_to_bytes(colour / len(_SAMPLES)), hits)
             self._static_layers[camera_name] = layer
         return self._static_layers[camera_name]
 
@@ -154,14 +158,14 @@ class Renderer:
         self, view: View, static: _StaticLayer, pixels: Int[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n 3"]:
         """Colours of edge pixels: the mean over four rays; the static layer where they miss."""
-        samples = (view.pixels[pixels, None] + _EDGE_SAMPLES).reshape(-1, 2)
+        samples = (view.pixels[pixels, None] + _SAMPLES).reshape(-1, 2)
         directions, _ = view.rays(samples)
         hits = self._cast(view, directions, MOVING_GROUP)
-        behind = np.repeat(pixels, len(_EDGE_SAMPLES))
+        behind = np.repeat(pixels, len(_SAMPLES))
         colour = static.rgb[behind].astype(np.float32) / 255.0
         front = np.flatnonzero(hits.distance < static.hits.distance[behind])
         colour[front] = self._colour(view, directions[front], hits[front])
-        return colour.reshape(len(pixels), len(_EDGE_SAMPLES), 3).mean(axis=1)
+        return colour.reshape(len(pixels), len(_SAMPLES), 3).mean(axis=1)
 
 
 def _maps(

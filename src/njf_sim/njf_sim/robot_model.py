@@ -94,6 +94,8 @@ class RobotModel:
     def step(self, count: int = 1) -> None:
         """Advance the physics by `count` time steps of `timestep_s`."""
         mujoco.mj_step(self.model, self.data, count)
+        # mj_step leaves body and site poses one step behind the joints.
+        mujoco.mj_kinematics(self.model, self.data)
 
     @property
     def timestep_s(self) -> float:

@@ -10,9 +10,15 @@ from njf_sim.robot_model import RobotModel
 
 
 @pytest.fixture(scope="session")
-def finger() -> RobotConfig:
+def robot_file() -> Path:
+    """The shipped finger's configuration file."""
+    return Path(__file__).parents[3] / "config" / "robots" / "finger.yaml"
+
+
+@pytest.fixture(scope="session")
+def finger(robot_file: Path) -> RobotConfig:
     """The shipped finger."""
-    return load_robot(Path(__file__).parents[3] / "config" / "robots" / "finger.yaml")
+    return load_robot(robot_file)
 
 
 @pytest.fixture

@@ -1,0 +1,261 @@
+"""Node `simulator`: the robot, its servo bus and its cameras, as if they stood on the table.
+
+The servo bus is a pseudo-terminal, found through the symbolic link `port_link`; the driver opens it
+like a serial port. Cameras are rendered one after the other from one snapshot, so all images of a
+tick carry the same stamp: the instant of that snapshot. An image that nobody subscribes to is not
+rendered. `ground_truth/*` is for evaluation only.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PointStamped
+from jaxtyping import Float
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
+
+from njf_control.robot import load_robot
+from njf_perception.camera import Camera
+from njf_perception.errors import ConfigError
+from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, pose_to_transform
+from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
+from njf_perception.nodes.main import run
+from njf_perception.nodes.parameters import declare
+from njf_sim.fakes.dynamixel import FakeDynamixelBus
+from njf_sim.fakes.dynamixel_servo import FakeServo
+from njf_sim.plant import SimulatedPlant, Snapshot
+from njf_sim.render import Renderer
+from njf_sim.robot_model import RobotModel
+from njf_sim.sensor_noise import SensorNoise
+from tf2_ros import StaticTransformBroadcaster
+
+_WORLD = "world"
+_SLOW_SHARE = 0.9  # below this share of camera_rate_hz the node warns
+
+
+class _SimulatedCamera:
+    """The topics of one camera."""
+
+    def __init__(self, node: Node, camera: Camera, noise: SensorNoise) -> None:
+        qos = QoSProfile(depth=5)
+        self.camera = camera
+        self.frame_id = f"{camera.name}_optical_frame"
+        self._noise = noise
+        self._images = node.create_publisher(Image, f"{camera.name}/image_raw", qos)
+        self._infos = node.create_publisher(CameraInfo, f"{camera.name}/camera_info", qos)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody subscribes."""
+        return self._images.get_subscription_count() + self._infos.get_subscription_count() > 0
+
+    def publish(self, renderer: Renderer, stamp: Time) -> None:
+        """Render and publish one image with its camera info."""
+        header = Header(stamp=stamp, frame_id=self.frame_id)
+        self._infos.publish(camera_info_msg(self.camera, header))
+        image = self._noise(renderer.render(self.camera.name).rgb)
+        self._images.publish(image_to_msg(image, header, "rgb8"))
+
+
+class SimulatorNode(Node):
+    """Plant, servo bus and cameras in one process."""
+
+    def __init__(self, parameter_overrides: list[Parameter] | None = None) -> None:
+        super().__init__("simulator", parameter_overrides=parameter_overrides)
+        self._robot = load_robot(
+            declare(self, "robot_file", "", "Path of config/robots/<robot>.yaml", read_only=True)
+        )
+        model = RobotModel.from_robot(self._robot)
+        model.set_position(self._initial_position())
+        self._renderer = Renderer(model)
+        self._cameras = self._make_cameras(model)
+        self._joints_pub = self.create_publisher(JointState, "ground_truth/joint_states", 10)
+        self._tip_pub = self.create_publisher(PointStamped, "ground_truth/tip", 10)
+        self._diagnostics = DiagnosticsPublisher(self, "simulation", self._health)
+        self._rate_hz: float = declare(
+            self, "camera_rate_hz", 15.0, "Images per second and camera [Hz]", 0.5, 120.0, True
+        )
+        self._plant = SimulatedPlant(model, [c.motor_id for c in self._robot.channels])
+        self._bus = self._make_bus()
+        self._plant.start()
+        self._bus.start()
+        self._ticks = Figures()
+        self.create_timer(1.0 / self._rate_hz, self._tick)
+        # Last: whoever waits for the link may start to talk as soon as it is there.
+        self._link = self._make_link()
+
+    def destroy_node(self) -> None:
+        """Unplug the servo bus and stop time."""
+        self._remove_link()
+        self._bus.close()
+        self._plant.close()
+        super().destroy_node()
+
+    def _initial_position(self) -> Float[np.ndarray, " n"]:
+        position = declare(
+            self,
+            "initial_position_rad",
+            [0.0],
+            "Joint positions at the start; a single value is for all joints [rad]",
+            read_only=True,
+        )
+        count = len(self._robot.channels)
+        if len(position) not in (1, count):
+            raise ConfigError(
+                f"initial_position_rad has {len(position)} values, but robot '{self._robot.name}' "
+                f"has {count} joints. Give {count} values or one for all."
+            )
+        return np.broadcast_to(np.array(position, float), count).copy()
+
+    def _make_cameras(self, model: RobotModel) -> list[_SimulatedCamera]:
+        """Topics, first images and poses of the chosen cameras."""
+        names = declare(
+            self, "cameras", [""], "Cameras to run; an empty name means all", read_only=True
+        )
+        names = [name for name in names if name] or list(model.cameras)
+        unknown = sorted(set(names) - set(model.cameras))
+        if unknown:
+            raise ConfigError(
+                f"parameter cameras names {unknown}, but robot '{self._robot.name}' has "
+                f"{list(model.cameras)}. Use some of those."
+            )
+        seed = declare(self, "seed", 0, "Seed of the cameras' noise", 0, 2**31 - 1, True)
+        levels = declare(
+            self,
+            "noise_levels",
+            0.0,
+            "Standard deviation of the cameras' noise [grey levels of 255]",
+            0.0,
+            50.0,
+            True,
+        )
+        cameras = []
+        for index, name in enumerate(names):
+            camera = model.cameras[name]
+            noise = SensorNoise(camera.height, camera.width, levels, seed + index)
+            cameras.append(_SimulatedCamera(self, camera, noise))
+            self._renderer.prepare(name)
+        self._broadcaster = StaticTransformBroadcaster(self)
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=_WORLD)
+        self._broadcaster.sendTransform(
+            [pose_to_transform(c.camera.T_world_camera, header, c.frame_id) for c in cameras]
+        )
+        return cameras
+
+    def _make_bus(self) -> FakeDynamixelBus:
+        simulation = self._robot.simulation
+        backlash_rad = declare(
+            self,
+            "backlash_rad",
+            simulation.backlash_rad,
+            "Play of each servo; default: the robot file's [rad]",
+            0.0,
+            0.1,
+            True,
+        )
+        delay_s = declare(
+            self,
+            "delay_s",
+            simulation.delay_s,
+            "Delay from goal position to motion; default: the robot file's [s]",
+            0.0,
+            0.2,
+            True,
+        )
+        return FakeDynamixelBus(
+            [
+                FakeServo(channel.motor_id, self._plant, backlash_rad, delay_s)
+                for channel in self._robot.channels
+            ]
+        )
+
+    def _make_link(self) -> Path | None:
+        """Publish the pseudo-terminal's path as the symbolic link `port_link`."""
+        target = declare(
+            self,
+            "port_link",
+            "",
+            "Symbolic link to make to the servo bus; empty: none, the log says the port",
+            read_only=True,
+        )
+        self.get_logger().info(f"servo bus at {self._bus.port}")
+        if not target:
+            return None
+        link = Path(target).absolute()
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            fresh = link.with_name(f".{link.name}.{os.getpid()}")
+            fresh.symlink_to(self._bus.port)
+            fresh.replace(link)
+        except OSError as error:
+            raise ConfigError(
+                f"port_link is {link}, but no link can be made there: {error}. "
+                "Choose a place this user may write to."
+            ) from None
+        return link
+
+    def _remove_link(self) -> None:
+        """Remove the link unless another simulator has taken it over."""
+        link = self._link
+        if link is not None and link.is_symlink() and os.readlink(link) == self._bus.port:
+            link.unlink()
+
+    def _tick(self) -> None:
+        """Publish everything about one instant."""
+        begin_s = time.perf_counter()
+        snapshot = self._plant.snapshot()
+        stamp = self.get_clock().now().to_msg()
+        self._publish_truth(snapshot, stamp)
+        self._renderer.pose(snapshot.position)
+        for camera in self._cameras:
+            if camera.is_watched:
+                camera.publish(self._renderer, stamp)
+        self._ticks.add(time.perf_counter() - begin_s)
+
+    def _publish_truth(self, snapshot: Snapshot, stamp: Time) -> None:
+        header = Header(stamp=stamp, frame_id=_WORLD)
+        self._joints_pub.publish(
+            JointState(
+                header=header,
+                name=self._robot.channel_names,
+                position=snapshot.position.tolist(),
+                velocity=snapshot.velocity.tolist(),
+            )
+        )
+        tip = PointStamped(header=header)
+        tip.point.x, tip.point.y, tip.point.z = snapshot.tip.tolist()
+        self._tip_pub.publish(tip)
+
+    def _health(self) -> Health:
+        rate_hz, tick_s = self._ticks.read()
+        watched = sum(camera.is_watched for camera in self._cameras)
+        slow = rate_hz < _SLOW_SHARE * self._rate_hz
+        message = (
+            f"{rate_hz:.1f} images per second instead of {self._rate_hz:g}: one set takes "
+            f"{1000 * tick_s:.0f} ms. Lower camera_rate_hz or use fewer cameras."
+        )
+        return Health(
+            message if slow else "ok",
+            warning=slow,
+            values={
+                "rate_hz": rate_hz,
+                "render_ms": 1000.0 * tick_s,
+                "cameras_watched": watched,
+                "time_lost_s": self._plant.lost_s,
+            },
+        )
+
+
+def main() -> int:
+    """Run the node."""
+    return run(SimulatorNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
