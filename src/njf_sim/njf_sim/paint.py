@@ -10,16 +10,17 @@ chosen per geom (`user` data in the MJCF) to span several pixels, so it neither 
 
 import mujoco
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32, Int, UInt8
 
-_KEY_LIGHT = np.array([-0.35, -0.45, 0.82], np.float32)
-_KEY_LIGHT /= np.linalg.norm(_KEY_LIGHT)
+# Direction towards the key light, world axes.
+KEY_LIGHT = np.array([-0.35, -0.45, 0.82], np.float32)
+KEY_LIGHT /= np.linalg.norm(KEY_LIGHT)
 _AMBIENT, _HEMISPHERE, _KEY = 0.38, 0.17, 0.62
 _SPECULAR_EXPONENT = 24.0
 
 _HORIZON = np.array([0.62, 0.66, 0.72], np.float32)
 _ZENITH = np.array([0.36, 0.41, 0.49], np.float32)
-HAZE_M = 2.5  # static surfaces fade into the sky at about this distance
+_HAZE_M = 2.5  # surfaces fade into the sky at about this distance
 
 _VOLUME_SIZE = 96
 _VOXELS_PER_FEATURE = 6.0
@@ -54,6 +55,21 @@ def sky(directions: Float[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
     return _HORIZON + height * (_ZENITH - _HORIZON)
 
 
+def haze(
+    colour: Float32[np.ndarray, "n 3"],
+    distance: Float[np.ndarray, " n"],
+    background: Float32[np.ndarray, "n 3"],
+) -> Float32[np.ndarray, "n 3"]:
+    """Colours of surfaces at a distance [m], fading into the sky behind them."""
+    clear = np.exp(-((distance / _HAZE_M) ** 2)).astype(np.float32)[:, None]
+    return clear * colour + (1.0 - clear) * background
+
+
+def to_bytes(colour: Float32[np.ndarray, "*n 3"]) -> UInt8[np.ndarray, "*n 3"]:
+    """Colours 0..1, clipped, as bytes."""
+    return (colour.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
 class Paint:
     """Colours of a model's geoms."""
 
@@ -75,9 +91,10 @@ class Paint:
     def shade(
         self,
         geom: Int[np.ndarray, " n"],
-        local: Float32[np.ndarray, "n 3"],
-        normal: Float32[np.ndarray, "n 3"],
-        view: Float32[np.ndarray, "n 3"],
+        local: Float[np.ndarray, "n 3"],
+        normal: Float[np.ndarray, "n 3"],
+        view: Float[np.ndarray, "n 3"],
+        lit: Float32[np.ndarray, " n"] | float = 1.0,
     ) -> Float32[np.ndarray, "n 3"]:
         """Colours 0..1 of surface points.
 
@@ -86,17 +103,19 @@ class Paint:
             local: the points in body coordinates [m].
             normal: unit outward normals, world axes.
             view: unit directions from the camera to the points, world axes.
+            lit: share of the key light that reaches the points.
         """
+        local, normal, view = (a.astype(np.float32) for a in (local, normal, view))
         tone = 1.0 + self._contrast[geom] * self._noise(geom, local)
         if self._grid_m[geom].any():
             tone -= _GRID_CONTRAST * self._grid(geom, local)
-        key = normal @ _KEY_LIGHT
-        light = _AMBIENT + _HEMISPHERE * normal[:, 2] + _KEY * np.maximum(key, 0.0)
-        half = _KEY_LIGHT - view
+        key = lit * np.maximum(normal @ KEY_LIGHT, 0.0)
+        light = _AMBIENT + _HEMISPHERE * normal[:, 2] + _KEY * key
+        half = KEY_LIGHT - view
         half /= np.linalg.norm(half, axis=1, keepdims=True)
-        gloss = np.einsum("ni,ni->n", normal, half).clip(0.0, 1.0) ** _SPECULAR_EXPONENT
-        colour = self._colour[geom] * (tone * light)[:, None]
-        return colour + (self._specular[geom] * gloss)[:, None]
+        facing = np.einsum("ni,ni->n", normal, half).clip(0.0, 1.0)
+        gloss = lit * self._specular[geom] * facing**_SPECULAR_EXPONENT
+        return self._colour[geom] * (tone * light)[:, None] + gloss[:, None]
 
     def _noise(
         self, geom: Int[np.ndarray, " n"], local: Float32[np.ndarray, "n 3"]

@@ -83,6 +83,21 @@ def cast(
     return Hits(geom, np.where(geom >= 0, distance, np.inf), normal)
 
 
+def to_bodies(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    geom: Int32[np.ndarray, " n"],
+    points: Float[np.ndarray, "n 3"],
+) -> Float[np.ndarray, "n 3"]:
+    """World points on geoms, in the coordinates of the geoms' bodies [m]."""
+    local = np.empty_like(points)
+    bodies = model.geom_bodyid[geom]
+    for body in np.unique(bodies):
+        at = np.flatnonzero(bodies == body)
+        local[at] = (points[at] - data.xpos[body]) @ data.xmat[body].reshape(3, 3)
+    return local
+
+
 def outlined_pixels(
     model: mujoco.MjModel, data: mujoco.MjData, geoms: Int[np.ndarray, " n"], camera: Camera
 ) -> Int[np.ndarray, " m"]:

@@ -16,8 +16,8 @@ import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 
-from njf_sim.paint import HAZE_M, Paint, sky
-from njf_sim.raycast import MOVING_GROUP, STATIC_GROUP, Hits, View, cast, outlined_pixels
+from njf_sim.paint import Paint, haze, sky, to_bytes
+from njf_sim.raycast import MOVING_GROUP, STATIC_GROUP, Hits, View, cast, outlined_pixels, to_bodies
 from njf_sim.robot_model import RobotModel
 
 # Four rays per pixel, no two in one row or column [px].
@@ -86,9 +86,9 @@ class Renderer:
         seen = self._composite(view, static)
         rgb = static.rgb.copy()
         directions = view.directions[seen.moving_pixels]
-        rgb[seen.moving_pixels] = _to_bytes(self._colour(view, directions, seen.moving_hits))
+        rgb[seen.moving_pixels] = to_bytes(self._colour(view, directions, seen.moving_hits))
         edges = _edges(seen.geom.reshape(view.shape), self.is_moving)
-        rgb[edges] = _to_bytes(self._antialiased(view, static, edges))
+        rgb[edges] = to_bytes(self._antialiased(view, static, edges))
         return Frame(rgb.reshape(*view.shape, 3), *_maps(view, seen))
 
     def trace(
@@ -118,7 +118,7 @@ class Renderer:
                 hits = self._cast(view, directions, STATIC_GROUP)
                 colour += self._static_colour(view, directions, hits)
             hits = self._cast(view, view.directions, STATIC_GROUP)
-            layer = _StaticLayer(_to_bytes(colour / len(_SAMPLES)), hits)
+            layer = _StaticLayer(to_bytes(colour / len(_SAMPLES)), hits)
             self._static_layers[camera_name] = layer
         return self._static_layers[camera_name]
 
@@ -128,12 +128,11 @@ class Renderer:
     def _static_colour(
         self, view: View, directions: Float[np.ndarray, "n 3"], hits: Hits
     ) -> Float32[np.ndarray, "n 3"]:
-        """Colours of rays over the static geoms, fading with distance into the sky."""
+        """Colours of rays over the static geoms and the sky behind them."""
         colour = sky(directions)
         met = np.flatnonzero(hits.geom >= 0)
-        clear = np.exp(-((hits.distance[met] / HAZE_M) ** 2)).astype(np.float32)[:, None]
         surface = self._colour(view, directions[met], hits[met])
-        colour[met] = clear * surface + (1.0 - clear) * colour[met]
+        colour[met] = haze(surface, hits.distance[met], colour[met])
         return colour
 
     def _colour(
@@ -141,18 +140,8 @@ class Renderer:
     ) -> Float32[np.ndarray, "n 3"]:
         """Colours of rays that all hit a surface."""
         points = view.origin + hits.distance[:, None] * directions
-        local = np.empty_like(points)
-        bodies = self._model.geom_bodyid[hits.geom]
-        for body in np.unique(bodies):
-            at = np.flatnonzero(bodies == body)
-            rotation = self._data.xmat[body].reshape(3, 3)
-            local[at] = (points[at] - self._data.xpos[body]) @ rotation
-        return self._paint.shade(
-            hits.geom,
-            local.astype(np.float32),
-            hits.normal.astype(np.float32),
-            directions.astype(np.float32),
-        )
+        local = to_bodies(self._model, self._data, hits.geom, points)
+        return self._paint.shade(hits.geom, local, hits.normal, directions)
 
     def _antialiased(
         self, view: View, static: _StaticLayer, pixels: Int[np.ndarray, " n"]
@@ -188,7 +177,3 @@ def _edges(
     edge[1:] |= down
     edge[:-1] |= down
     return np.flatnonzero(edge)
-
-
-def _to_bytes(colour: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
-    return (colour.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

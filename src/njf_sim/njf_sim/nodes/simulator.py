@@ -87,8 +87,13 @@ class SimulatorNode(Node):
         self._bus.start()
         self._ticks = Figures()
         self.create_timer(1.0 / self._rate_hz, self._tick)
+        self._link: Path | None = None
         # Last: whoever waits for the link may start to talk as soon as it is there.
-        self._link = self._make_link()
+        try:
+            self._link = self._make_link()
+        except ConfigError:
+            self.destroy_node()
+            raise
 
     def destroy_node(self) -> None:
         """Unplug the servo bus and stop time."""
