@@ -33,6 +33,7 @@ class NodeDescription(Config):
     lifecycle: bool = Field(False, description="managed: configured and activated at the start")
     stops_first: bool = Field(False, description="makes the robot safe before the others end")
     ends_run: bool = Field(False, description="the run is over when this node exits with 0")
+    on_terminal: bool = Field(False, description="shows its progress there instead of logging")
     ready_path: str = Field("", description="file whose existence says that the node is ready")
     parameters: dict[str, bool | int | float | str | list[str]] = Field(default_factory=dict)
     remappings: dict[str, str] = Field(default_factory=dict)
@@ -67,6 +68,7 @@ class NodeSpec:
     lifecycle: bool = False
     stops_first: bool = False
     ends_run: bool = False
+    on_terminal: bool = False
     ready_path: str = ""
 
     @property

@@ -38,7 +38,7 @@ class NodeProcess:
     def tail(self, lines: int = 12) -> str:
         """The last lines of the log, indented."""
         text = self.log.read_text(errors="replace").splitlines()[-lines:]
-        return "\n".join(f"    {line}" for line in text) or "    (nothing)"
+        return "\n".join(f"    {line}" for line in text) or "    (empty)"
 
 
 def start_node(
@@ -58,8 +58,8 @@ def start_node(
         popen = subprocess.Popen(
             command_line(spec, parameters, extra),
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=None if spec.on_terminal else output,
+            stderr=None if spec.on_terminal else subprocess.STDOUT,
             env=environment,
             process_group=0,  # Ctrl-C reaches the supervisor alone, which stops in its order
             preexec_fn=_end_with_parent,

@@ -103,6 +103,7 @@ def _spec(node: NodeDescription, values: Mapping[str, Value]) -> NodeSpec:
         lifecycle=node.lifecycle,
         stops_first=node.stops_first,
         ends_run=node.ends_run,
+        on_terminal=node.on_terminal,
         ready_path=str(substitute(node.ready_path, values)),
     )
 

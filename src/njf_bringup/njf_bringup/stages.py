@@ -16,11 +16,11 @@ from njf_perception.config import load_config
 from njf_perception.errors import ConfigError
 
 
-def convert(bag: Path, out: Path) -> None:
-    """Turn a bag into a dataset and print its quality report."""
-    from njf_training.convert import convert_bag
+def convert(robot: str, bag: Path, out: Path) -> None:
+    """Turn a bag of this robot into a dataset; its quality report is printed."""
+    from njf_training.convert import convert as convert_bag
 
-    print(convert_bag(bag, out))
+    print(convert_bag(bag, out, robot=load_robot(robot_file(robot))).text())
 
 
 def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> Path:
@@ -70,7 +70,7 @@ def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> No
         explore_into(bag, robot, True, states, seed, home / "run")
 
     _stage("record", bag / "metadata.yaml", explore)
-    _stage("dataset", dataset / "dataset.json", lambda: convert(bag, dataset))
+    _stage("dataset", dataset / "dataset.json", lambda: convert(robot, bag, dataset))
     _stage("train", training / "done", lambda: _train_once(robot, dataset, training))
     _stage("evaluate", metrics, lambda: evaluate(robot, checkpoint, dataset, metrics))
     if install:

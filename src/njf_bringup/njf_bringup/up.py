@@ -1,7 +1,7 @@
 """Runs a resolved graph in the foreground until it ends, is interrupted or a node dies."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from njf_bringup.resolve import resolve
 from njf_bringup.supervisor import Supervisor, interruptible
 
 
-def resolve_options(options: Mapping[str, Value | Path | None]) -> ResolvedGraph:
+def resolve_options(**options: Value | Path | None) -> ResolvedGraph:
     """The graph for command-line options; None stands for the graph's default.
 
     Raises:

@@ -19,4 +19,4 @@ def bag_to_dataset(
     from njf_bringup.stages import convert
 
     home = Path("data") / robot
-    convert(bag or home / "bag", out or home / "dataset")
+    convert(robot, bag or home / "bag", out or home / "dataset")

@@ -12,7 +12,7 @@ def doctor(robot: Robot = "finger", sim: Sim = True, checkpoint: Checkpoint = No
     from njf_bringup.doctor import run_checks
     from njf_bringup.up import join_graph, resolve_options
 
-    graph = resolve_options({"robot": robot, "sim": sim, "checkpoint": checkpoint})
+    graph = resolve_options(robot=robot, sim=sim, checkpoint=checkpoint)
     join_graph(graph)
     failed = 0
     for check in run_checks(graph.robot, Path(str(graph.arguments["checkpoint"])), sim):

@@ -37,18 +37,17 @@ def explore_into(
 
     if sim:
         use_private_domain()
-    chosen = {"task": "explore", "record": "stills", "cameras": "all"}
     graph = resolve_options(
-        {
-            **chosen,
-            "robot": robot,
-            "sim": sim,
-            "states": states,
-            "seed": seed,
-            "bag": bag,
-            "run_dir": run_dir,
-            "params_file": params_file,
-        }
+        task="explore",
+        record="stills",
+        cameras="all",
+        robot=robot,
+        sim=sim,
+        states=states,
+        seed=seed,
+        bag=bag,
+        run_dir=run_dir,
+        params_file=params_file,
     )
     with running(graph) as supervisor:
         supervisor.wait()

@@ -20,7 +20,7 @@ def record(
     from njf_bringup.supervisor import StoppedError
     from njf_bringup.up import resolve_options, running
 
-    graph = resolve_options({"robot": robot, "record": mode, "bag": out, "run_dir": run_dir})
+    graph = resolve_options(robot=robot, record=mode, bag=out, run_dir=run_dir)
     try:
         with running(graph.only("recorder")) as supervisor:
             print("recording. Ctrl-C finishes the bag.")

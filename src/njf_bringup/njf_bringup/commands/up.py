@@ -25,7 +25,20 @@ def up(
     """Start a robot's nodes and run until Ctrl-C or until a node dies."""
     from njf_bringup.up import resolve_options, running
 
-    graph = resolve_options(locals())
+    graph = resolve_options(
+        robot=robot,
+        sim=sim,
+        task=task,
+        cameras=cameras,
+        checkpoint=checkpoint,
+        record=record,
+        bag=bag,
+        run_dir=run_dir,
+        namespace=namespace,
+        params_file=params_file,
+        log_level=log_level,
+        seed=seed,
+    )
     with running(graph) as supervisor:
         print("all nodes are up. Ctrl-C stops the robot and ends them; `njf estop` from elsewhere.")
         supervisor.wait()

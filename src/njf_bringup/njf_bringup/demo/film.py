@@ -1,6 +1,7 @@
 """The animated picture of some goals."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from njf_bringup.demo.results import TrialRecord
 from njf_perception.errors import DataError
 
 LARGEST_BYTES = 2_000_000
-LARGEST_RATE_HZ = 12.0
-HOLD_MS = 700  # at the end of each goal
-# From good to small; the first that fits is taken.
-QUALITIES = ((480, 128, 1), (400, 96, 1), (400, 64, 2), (320, 64, 2), (320, 32, 3), (240, 32, 4))
+SLOW_MOTION = 2.0  # a motion is over in a second or two; the eye wants longer
+HOLD_MS = 700  # at both ends of each goal
+# Width [px], colours and stride, from good to small; the first that fits is taken.
+QUALITIES = ((480, 255, 1), (400, 128, 1), (400, 64, 2), (320, 64, 2), (320, 32, 3), (240, 32, 4))
 
 
 def write_gif(path: Path, records: Sequence[TrialRecord]) -> None:
@@ -24,7 +25,7 @@ def write_gif(path: Path, records: Sequence[TrialRecord]) -> None:
     Raises:
         DataError: no record has a film.
     """
-    frames = [frame for record in records for frame in _frames(record)]
+    frames = [frame for record in records if record.film for frame in _frames(record)]
     if not frames:
         raise DataError("no goal was filmed, so there is nothing to show in servo.gif.")
     for width, colours, stride in QUALITIES:
@@ -37,15 +38,16 @@ _Frame = tuple[UInt8[np.ndarray, "h w 3"], float]  # picture, duration [ms]
 
 
 def _frames(record: TrialRecord) -> list[_Frame]:
-    """Drawn pictures with their durations; pictures that come too fast are left out."""
+    """Drawn pictures with their durations."""
     film = record.film
-    kept = film[:1]
-    for picture in film[1:]:
-        if (picture.stamp_ns - kept[-1].stamp_ns) * LARGEST_RATE_HZ >= 0.9e9:
-            kept.append(picture)
-    begin_px = film[0].error_px if film else 0.0
-    durations = [1000 / LARGEST_RATE_HZ] * (len(kept) - 1) + [HOLD_MS]
-    return [(draw(p, record.goal, begin_px), d) for p, d in zip(kept, durations, strict=False)]
+    gaps_ms = [SLOW_MOTION * (b.stamp_ns - a.stamp_ns) / 1e6 for a, b in pairwise(film)]
+    durations_ms = [min(gap_ms, HOLD_MS) for gap_ms in gaps_ms] + [HOLD_MS]
+    durations_ms[0] = HOLD_MS
+    begin_px = film[0].error_px
+    return [
+        (draw(picture, record.goal, begin_px), duration_ms)
+        for picture, duration_ms in zip(film, durations_ms, strict=True)
+    ]
 
 
 def _strided(frames: list[_Frame], stride: int) -> list[_Frame]:
@@ -57,7 +59,7 @@ def _strided(frames: list[_Frame], stride: int) -> list[_Frame]:
 def _write(path: Path, frames: list[_Frame], width: int, colours: int) -> None:
     """One palette for all frames, no dithering: what does not move stays the same pixel."""
     images = [_shrunk(frame, width) for frame, _ in frames]
-    palette = _mosaic(images).quantize(colours, Image.Quantize.MEDIANCUT)
+    palette = _mosaic(images).quantize(colours, Image.Quantize.MAXCOVERAGE)
     indexed = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
     indexed[0].save(
         path,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from njf_bringup.demo.overlay import draw
 from njf_bringup.demo.results import Picture, TrialRecord
@@ -21,20 +21,19 @@ ROWS = 3  # goals shown as pictures
 def write_summary(path: Path, records: Sequence[TrialRecord], metrics: Mapping[str, Any]) -> None:
     """Write the picture; the goals shown are the best, the median and the worst one."""
     figure = Figure(figsize=(15, 8.2), dpi=100, facecolor="white")
-    grid = GridSpec(
-        ROWS, 5, figure, width_ratios=(1, 1, 1, 0.12, 1.55), left=0.035, right=0.985, top=0.875,
-        bottom=0.075, wspace=0.04, hspace=0.1,
-    )  # fmt: skip
+    pictures = GridSpec(
+        ROWS, 3, figure, left=0.03, right=0.615, top=0.865, bottom=0.03, wspace=0.03, hspace=0.04
+    )
     errors = metrics["joint_error_deg"]["all"]
     for row, (name, index) in enumerate(_shown(errors).items()):
-        label = f"{name}: {errors[index]:.2f}°"
-        _picture_row(figure, grid, row, records[index], label)
-    _error_curves(figure.add_subplot(grid[0, 4]), records)
-    _histogram(figure.add_subplot(grid[1, 4]), metrics)
-    _figures(figure.add_subplot(grid[2, 4]), metrics)
+        _picture_row(figure, pictures, row, records[index], f"{name}: {errors[index]:.2f}°")
+    plots = GridSpec(ROWS, 1, figure, left=0.665, right=0.985, top=0.865, bottom=0.03, hspace=0.5)
+    _error_curves(figure.add_subplot(plots[0]), records)
+    _histogram(figure.add_subplot(plots[1]), metrics)
+    _figures(figure.add_subplot(plots[2]), metrics)
     title = f"{metrics['robot']}: {metrics['goals']} goals reached from one camera"
-    figure.text(0.035, 0.945, title, fontsize=19, fontweight="bold", color=INK)
-    figure.text(0.035, 0.91, _subtitle(metrics), fontsize=11, color=FAINT)
+    figure.text(0.03, 0.945, title, fontsize=19, fontweight="bold", color=INK)
+    figure.text(0.03, 0.91, _subtitle(metrics), fontsize=11, color=FAINT)
     figure.savefig(path)
 
 
@@ -80,7 +79,9 @@ def _error_curves(axes: Axes, records: Sequence[TrialRecord]) -> None:
     axes.set_title("error of the tracked points, every goal", fontsize=11, color=INK, loc="left")
     axes.set_ylabel("pixels", color=INK)
     axes.set_xlabel("seconds", color=INK, labelpad=0)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     _plain(axes)
 
 

@@ -28,21 +28,22 @@ def call_reset(namespace: str) -> str:
 def _call(namespace: str, kind: Any, name: str, request: Any) -> str:
     rclpy.init()
     node = rclpy.create_node("njf_estop", namespace=namespace)
+    topic = node.resolve_service_name(name)
     try:
         client = node.create_client(kind, name)
         if not client.wait_for_service(timeout_sec=TIMEOUT_S):
             raise DeviceNotConnectedError(
-                f"no driver serves {client.srv_name} (waited {TIMEOUT_S:g} s). Check --namespace "
+                f"no driver serves {topic} (waited {TIMEOUT_S:g} s). Check --namespace "
                 "and ROS_DOMAIN_ID; to be safe, cut the robot's power."
             )
         future = client.call_async(request)
         rclpy.spin_until_future_complete(node, future, timeout_sec=TIMEOUT_S)
         response = future.result()
         if response is None:
-            raise DeviceNotConnectedError(f"{client.srv_name} did not answer. Cut the power.")
+            raise DeviceNotConnectedError(f"{topic} did not answer. Cut the power.")
         if not response.success:
-            raise CommandRejectedError(f"{client.srv_name}: {response.message}")
-        return response.message or f"{client.srv_name}: done"
+            raise CommandRejectedError(f"{topic}: {response.message}")
+        return response.message or f"{topic}: done"
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

@@ -1,0 +1,57 @@
+"""The command line: quick, helpful, and errors without tracebacks."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def njf(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "njf_bringup.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"rclpy", "torch", "cv2", "mujoco", "matplotlib"}
+    code = f"import sys, njf_bringup.cli; print(sorted({heavy} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]", answer.stderr
+
+
+def test_help_lists_every_verb() -> None:
+    answer = njf("--help")
+    assert answer.returncode == 0
+    for verb in ("up", "demo", "explore", "bag-to-dataset", "train", "evaluate", "doctor", "estop"):
+        assert verb in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("up", "--robot", "fingr"), "unknown robot 'fingr'; robots: "),
+        (("up", "--task", "dance"), "valid values: servo, explore, none"),
+        (("demo", "--checkpoint", "nowhere.pt", "--out", "out"), "nowhere.pt: cannot read"),
+        (("train", "--robot", "unheard"), "unheard"),
+        (("bag-to-dataset", "--bag", "nowhere"), "nowhere"),
+    ],
+)
+def test_errors_are_one_message_and_status_1(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    answer = njf(*arguments, cwd=tmp_path)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert answer.stderr.startswith("error: ")
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.ros
+def test_estop_without_a_driver_says_what_to_do() -> None:
+    begin = time.monotonic()
+    answer = njf("estop", "test")
+    assert answer.returncode == 1
+    assert "no driver serves /estop" in answer.stderr
+    assert "cut the robot's power" in answer.stderr
+    assert time.monotonic() - begin < 60

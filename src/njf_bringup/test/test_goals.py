@@ -1,0 +1,25 @@
+"""Seeded trials."""
+
+import numpy as np
+
+from njf_bringup.demo.goals import draw_trials
+from njf_bringup.paths import robot_file
+from njf_control.robot import load_robot
+
+ROBOT = load_robot(robot_file("finger"))
+
+
+def test_starts_are_about_15_deg_per_joint_away_and_all_in_range() -> None:
+    trials = draw_trials(ROBOT, 400, seed=3)
+    offsets = np.degrees([trial.start - trial.goal for trial in trials])
+    assert abs(np.abs(offsets).mean() - 15) < 0.5
+    assert np.abs(offsets).min() > 9.5 and np.abs(offsets).max() < 20.5
+    assert abs((offsets > 0).mean() - 0.5) < 0.05
+    poses = np.array([[trial.goal, trial.start] for trial in trials])
+    assert (poses >= 0.8 * ROBOT.lower - 1e-9).all() and (poses <= 0.8 * ROBOT.upper + 1e-9).all()
+
+
+def test_the_same_seed_gives_the_same_goals_whatever_their_number() -> None:
+    few, many, other = (draw_trials(ROBOT, n, seed) for n, seed in ((3, 1), (9, 1), (3, 2)))
+    assert all(np.array_equal(a.goal, b.goal) for a, b in zip(few, many, strict=False))
+    assert not np.array_equal(few[0].goal, other[0].goal)

@@ -1,0 +1,71 @@
+"""Figures of merit on motions whose answer is known."""
+
+import numpy as np
+import pytest
+
+from njf_bringup.demo.metrics import Applied, TrialStamps, Truth, accuracy, timing
+from njf_bringup.demo.verdict import CRITERIA, succeeded, table
+from njf_perception.errors import DataError
+
+S = 1_000_000_000
+
+
+def truth() -> Truth:
+    """Joint 0 stands at 10 deg, then 25 deg, then 11 deg; joint 1 at 0, 5, 0 deg. Tip likewise."""
+    stamps = np.arange(0, 30 * S, S // 20)
+    joints = np.zeros((len(stamps), 2))
+    joints[:, 0] = np.radians(np.select([stamps < 10 * S, stamps < 20 * S], [10, 25], 11))
+    joints[:, 1] = np.radians(np.where((stamps >= 10 * S) & (stamps < 20 * S), -5, 0))
+    tip = np.zeros((len(stamps), 3))
+    tip[:, 0] = np.select([stamps < 10 * S, stamps < 20 * S], [0.1, 0.2], 0.103)
+    return Truth(stamps, joints, stamps, tip)
+
+
+TRIAL = TrialStamps(goal_ns=5 * S, start_ns=15 * S, end_ns=25 * S)
+
+
+def test_accuracy_is_the_mean_over_joints_against_the_goal_picture() -> None:
+    figures = accuracy(truth(), [TRIAL])
+    assert figures["joint_error_deg"]["all"] == pytest.approx([0.5])
+    assert figures["start_error_deg"] == pytest.approx(10.0)
+    assert figures["tip_error_mm"]["median"] == pytest.approx(3.0)
+    assert figures["success_rate"] == 1.0
+
+
+def test_a_motion_that_did_not_happen_is_no_success() -> None:
+    figures = accuracy(truth(), [TRIAL, TrialStamps(5 * S, 15 * S, 15 * S)])
+    assert figures["success_rate"] == 0.5
+    assert figures["joint_error_deg"]["p90"] == pytest.approx(0.5 + 0.9 * 9.5)
+
+
+def test_a_gap_in_the_truth_is_an_error_not_a_guess() -> None:
+    with pytest.raises(DataError, match="no true position within 0.2 s"):
+        accuracy(truth(), [TrialStamps(5 * S, 15 * S, 31 * S)])
+
+
+def test_delay_counts_only_the_first_command_of_each_image() -> None:
+    image = np.repeat(15 * S + np.arange(40) * (S // 16), 3)
+    stamp = image + np.tile([20_000_000, 40_000_000, 60_000_000], 40)
+    image[:3] = 0  # answers no image: somebody else's command
+    figures = timing(Applied(stamp, image), [TRIAL])
+    assert figures["camera_to_command_ms"] == {"median": 20.0, "p99": 20.0, "count": 39}
+    assert figures["control_hz"] == pytest.approx(16.0)
+
+
+def test_no_control_at_all_is_an_error() -> None:
+    nothing = np.zeros(3, np.int64)
+    with pytest.raises(DataError, match="no applied command answers an image"):
+        timing(Applied(nothing, nothing), [TRIAL])
+
+
+@pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.label)
+def test_every_criterion_decides(criterion, demo_metrics: dict) -> None:
+    assert succeeded(demo_metrics)
+    section = demo_metrics
+    for key in criterion.path[:-1]:
+        section = section[key]
+    for bad in (criterion.bound + (1e-3 if criterion.at_most else -1e-3), float("nan")):
+        section[criterion.path[-1]] = bad
+        assert not succeeded(demo_metrics)
+        assert f"FAIL {criterion.label}" in table(demo_metrics)
+        assert "FAILED" in table(demo_metrics)
