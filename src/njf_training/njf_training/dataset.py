@@ -1,0 +1,187 @@
+"""The dataset on disc: settled states of a robot in calibrated cameras, and flow between them.
+
+Layout of the folder (T states, C cameras, P pairs, n channels):
+
+    dataset.json     format, robot, channels, cameras, settings
+    images.npy       uint8 [T, C, H, W, 3]
+    background.npy   uint8 [C, H, W, 3]          the scene without what moves
+    masks.npy        uint8 [T, C, ceil(H W / 8)] packed bits: what differs from the background
+    commands.npy     float64 [T, n]              applied set-points, unit of the channel
+    trajectory.npy   int32 [T]
+    pairs.npy        int32 [P, 2]                states before and after a small motion
+    flow.npy         float16 [P, C, H/2, W/2, 2] px of the full image, NaN unknown
+    truth.npz        evaluation only, where there is a simulator: joint_names, joint_positions_rad
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float16, Int, Int32, UInt8
+from pydantic import Field, ValidationError
+
+from njf_perception.camera import Camera
+from njf_perception.config import Config
+from njf_perception.errors import DataError
+
+FORMAT_VERSION = 1
+HELD_OUT_SHARE = 0.1  # of the trajectories, the last ones
+
+
+class DatasetCamera(Config):
+    """A camera of the dataset."""
+
+    name: str
+    role: Literal["control", "training", "held_out"]
+    width: int = Field(gt=0, description="[px]")
+    height: int = Field(gt=0, description="[px]")
+    K: list[list[float]] = Field(description="intrinsic matrix [px]")
+    T_world_camera: list[list[float]] = Field(description="pose of the optical frame [m]")
+
+    @property
+    def camera(self) -> Camera:
+        """As the geometry code wants it."""
+        pose = np.array(self.T_world_camera)
+        return Camera(self.name, self.width, self.height, np.array(self.K), pose)
+
+
+class DatasetInfo(Config):
+    """dataset.json."""
+
+    format: int = FORMAT_VERSION
+    robot: str
+    channel_names: list[str]
+    channel_units: list[str]
+    cameras: list[DatasetCamera]
+    states: int
+    pairs: int
+    bags: list[str] = Field(description="names of the bags it was made from")
+    settings: dict[str, float | int | str | bool] = Field(description="of the conversion")
+    content_id: str = Field(description="hash of all arrays")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened dataset; arrays are memory-mapped when first used."""
+
+    folder: Path
+    info: DatasetInfo
+
+    @staticmethod
+    def open(folder: str | Path) -> "Dataset":
+        """Open a dataset.
+
+        Raises:
+            DataError: the folder holds no dataset, or one of another format.
+        """
+        file = Path(folder) / "dataset.json"
+        try:
+            info = DatasetInfo.model_validate_json(file.read_text())
+        except FileNotFoundError:
+            raise DataError(
+                f"{file}: no such file. Make a dataset with `njf bag-to-dataset`."
+            ) from None
+        except ValidationError as error:
+            raise DataError(f"{file}: not a dataset description: {error}. Convert again.") from None
+        if info.format != FORMAT_VERSION:
+            raise DataError(
+                f"{file}: format {info.format}, expected {FORMAT_VERSION}. Convert the bag again."
+            )
+        return Dataset(Path(folder), info)
+
+    @property
+    def robot(self) -> str:
+        """Name of the robot."""
+        return self.info.robot
+
+    @property
+    def channel_names(self) -> list[str]:
+        """Order of the columns of `commands`."""
+        return self.info.channel_names
+
+    @property
+    def channel_units(self) -> list[str]:
+        """SI unit per channel."""
+        return self.info.channel_units
+
+    @property
+    def cameras(self) -> list[DatasetCamera]:
+        """Cameras in the order of every array's camera axis."""
+        return self.info.cameras
+
+    @property
+    def camera_names(self) -> list[str]:
+        """Names of `cameras`."""
+        return [camera.name for camera in self.cameras]
+
+    @property
+    def control_camera(self) -> Camera:
+        """The camera of the control loop."""
+        return next(camera.camera for camera in self.cameras if camera.role == "control")
+
+    @cached_property
+    def images(self) -> UInt8[np.ndarray, "t c h w 3"]:
+        """RGB images."""
+        return self._array("images")
+
+    @cached_property
+    def background(self) -> UInt8[np.ndarray, "c h w 3"]:
+        """The scene without what moves."""
+        return self._array("background")
+
+    @cached_property
+    def masks(self) -> UInt8[np.ndarray, "t c bytes"]:
+        """Packed masks, see `mask`."""
+        return self._array("masks")
+
+    @cached_property
+    def commands(self) -> Float[np.ndarray, "t n"]:
+        """Applied set-points [unit of the channel]."""
+        return self._array("commands")
+
+    @cached_property
+    def trajectory(self) -> Int32[np.ndarray, " t"]:
+        """Trajectory each state belongs to."""
+        return self._array("trajectory")
+
+    @cached_property
+    def pairs(self) -> Int32[np.ndarray, "p 2"]:
+        """States before and after a small motion."""
+        return self._array("pairs")
+
+    @cached_property
+    def flow(self) -> Float16[np.ndarray, "p c h2 w2 2"]:
+        """Estimated flow at full-image pixels (2c + 0.5, 2r + 0.5) [px]; NaN unknown."""
+        return self._array("flow")
+
+    def mask(self, state: int, camera: int) -> Bool[np.ndarray, "h w"]:
+        """Where the moving robot is in one image."""
+        height, width = self.cameras[camera].height, self.cameras[camera].width
+        bits = np.unpackbits(np.asarray(self.masks[state, camera]), count=height * width)
+        return bits.astype(bool).reshape(height, width)
+
+    @property
+    def command_center(self) -> Float[np.ndarray, " n"]:
+        """Middle of the recorded set-points [unit of the channel]."""
+        return (self.commands.min(0) + self.commands.max(0)) / 2
+
+    @property
+    def command_half_range(self) -> Float[np.ndarray, " n"]:
+        """Half the span of the recorded set-points [unit of the channel]."""
+        return (self.commands.max(0) - self.commands.min(0)) / 2
+
+    def normalized_commands(self) -> Float[np.ndarray, "t n"]:
+        """(commands - center) / half_range, so within -1..1."""
+        return (self.commands - self.command_center) / self.command_half_range
+
+    def split(self) -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:
+        """Rows of `pairs` to train on and to test on; the test has the last trajectories whole."""
+        trajectories = np.unique(self.trajectory)
+        held_out = trajectories[-max(1, round(HELD_OUT_SHARE * len(trajectories))) :]
+        is_test = np.isin(self.trajectory[self.pairs[:, 0]], held_out)
+        return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+    def _array(self, name: str) -> np.ndarray:
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r")

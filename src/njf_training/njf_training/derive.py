@@ -1,0 +1,119 @@
+"""Masks and flow of a dataset folder, computed in blocks by a pool of processes."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+from tqdm import tqdm
+
+from njf_training.flow import FlowEstimator, checked_flow, half_size
+from njf_training.masks import background, foreground
+
+BLOCK = 8  # states or pairs per task
+MARGIN_PX = 24  # around the moving robot, where flow is estimated
+MIN_CROP_PX = 64  # the search pyramid needs some room
+
+EstimatorFactory = Callable[[], FlowEstimator]
+Block = tuple[Any, ...]
+
+
+def run_blocks(
+    work: Callable[..., np.ndarray],
+    tasks: list[Block],
+    workers: int,
+    label: str,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(index, result) of `work(*task)` for every task, in order, with a progress bar."""
+    if workers <= 1:
+        results = map(_call, [(work, task) for task in tasks])
+        yield from enumerate(tqdm(results, label, total=len(tasks), unit="block"))
+        return
+    # A fresh interpreter per worker: forking copies the locks of OpenCV's threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        results = pool.map(_call, [(work, task) for task in tasks])
+        yield from enumerate(tqdm(results, label, total=len(tasks), unit="block"))
+
+
+def _call(job: tuple[Callable[..., Any], Block]) -> Any:
+    cv2.setNumThreads(1)  # the processes are the parallelism; also makes flow reproducible
+    work, task = job
+    return work(*task)
+
+
+def background_block(folder: Path, camera: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Background of one camera."""
+    return background(np.load(folder / "images.npy", mmap_mode="r")[:, camera])
+
+
+def mask_block(
+    folder: Path, start: int, stop: int, thresholds: list[float]
+) -> Float[np.ndarray, "n cameras"]:
+    """Write the masks of states start..stop; returns their areas as shares of the image."""
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    still = np.load(folder / "background.npy")
+    masks = np.load(folder / "masks.npy", mmap_mode="r+")
+    areas = np.zeros((stop - start, len(still)))
+    for state in range(start, stop):
+        for camera, threshold in enumerate(thresholds):
+            mask = foreground(np.asarray(images[state, camera]), still[camera], threshold)
+            masks[state, camera] = np.packbits(mask)
+            areas[state - start, camera] = mask.mean()
+    masks.flush()
+    return areas
+
+
+def flow_block(
+    folder: Path, start: int, stop: int, cameras: list[int], make_estimator: EstimatorFactory
+) -> Float[np.ndarray, "n cameras"]:
+    """Write the flow of pairs start..stop in `cameras`; returns its share of the robot."""
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    masks = np.load(folder / "masks.npy", mmap_mode="r")
+    pairs = np.load(folder / "pairs.npy", mmap_mode="r")
+    flow = np.load(folder / "flow.npy", mmap_mode="r+")
+    estimator = make_estimator()
+    size = images.shape[2:4]
+    valid = np.zeros((stop - start, len(cameras)))
+    for row in range(start, stop):
+        before, after = (int(state) for state in pairs[row])
+        for column, camera in enumerate(cameras):
+            robot = [_unpack(masks[state, camera], size) for state in (before, after)]
+            pictures = [np.asarray(images[state, camera]) for state in (before, after)]
+            found = flow_near(estimator, pictures[0], pictures[1], robot[0] | robot[1])
+            flow[row, camera] = half_size(found)
+            shown = np.isfinite(found[..., 0][robot[0]])
+            valid[row - start, column] = shown.mean() if len(shown) else 1.0
+    flow.flush()
+    return valid
+
+
+def flow_near(
+    estimator: FlowEstimator,
+    before: UInt8[np.ndarray, "h w 3"],
+    after: UInt8[np.ndarray, "h w 3"],
+    robot: Bool[np.ndarray, "h w"],
+) -> Float32[np.ndarray, "h w 2"]:
+    """Flow [px], estimated in the box around `robot`; zero elsewhere, where nothing moves."""
+    flow = np.zeros((*before.shape[:2], 2), np.float32)
+    if robot.any():
+        box = np.ix_(_span(np.any(robot, axis=1)), _span(np.any(robot, axis=0)))
+        flow[box] = checked_flow(estimator, before[box], after[box])
+    return flow
+
+
+def _span(occupied: Bool[np.ndarray, " n"]) -> np.ndarray:
+    """Indices from the first to the last occupied one, with margin and a least length."""
+    found = np.flatnonzero(occupied)
+    low, high = found[0] - MARGIN_PX, found[-1] + 1 + MARGIN_PX
+    missing = max(0, MIN_CROP_PX - (high - low))
+    low, high = low - missing // 2, high + (missing + 1) // 2
+    return np.arange(max(0, low), min(len(occupied), high))
+
+
+def _unpack(bits: UInt8[np.ndarray, " bytes"], size: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+    return np.unpackbits(np.asarray(bits), count=size[0] * size[1]).reshape(size).astype(bool)

@@ -1,0 +1,1 @@
+"""Recording a robot into a bag: topics, stills, writing thread, summary."""
