@@ -4,7 +4,8 @@ Latency, servo lag, resolution, noise, outliers and a wrong model are simulated;
 as well, so nothing here depends on the speed of the machine.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,7 +192,8 @@ def close_loop(
     frames: int = 150,
     max_steps: int = 0,
     farthest_rad: float = 0.45,
-    **robot_options: float,
+    lag_s: float = 0.03,
+    tick_rad: float = 0.0,
 ) -> Run:
     """Start some way from a random goal and run until the servo ends.
 
@@ -202,7 +204,7 @@ def close_loop(
     q_goal = rng.uniform(-1.0, 1.0, 3)
     q = np.clip(q_goal + rng.choice([-1, 1], 3) * rng.uniform(0.1, farthest_rad, 3), -1.15, 1.15)
     goal_px = arm.pixels(q_goal) + rng.normal(0, goal_noise_px, (len(arm.link), 2))
-    robot = SimulatedRobot(q, **robot_options)
+    robot = SimulatedRobot(q, lag_s, tick_rad)
     view = View(arm, goal_px, rng, noise_px, outliers, model_scale)
     servo = Servo(config or ServoConfig(), finger_space(), robot.history, max_steps)
     steps, errors, waiting = [], [], []
@@ -224,7 +226,7 @@ def close_loop(
     return Run(steps, setpoints, np.array(errors), steps[-1].reason)
 
 
-CONDITIONS = {
+CONDITIONS: dict[str, dict[str, Any]] = {
     "quiet": {"noise_px": 0.0},
     "noise": {"noise_px": 0.5},
     "one frame late": {"latency_s": 0.08},
@@ -330,7 +332,7 @@ def test_bad_measurements_never_become_commands(seed: int, poison: float) -> Non
     previous = servo.step(good).setpoint
     for frame in range(1, 4):
         stamp_ns = good.stamp_ns + frame * 66_000_000
-        step = servo.step(Measurement(stamp_ns=stamp_ns, K=K, **fields))
+        step = servo.step(replace(good, stamp_ns=stamp_ns, **fields))
         assert np.isfinite(step.setpoint).all()
         assert (np.abs(step.setpoint - previous) <= 0.12 * HALF_RANGE_RAD + 1e-9).all()
         assert (np.abs(step.setpoint) <= HALF_RANGE_RAD + 1e-9).all()
@@ -375,9 +377,7 @@ def test_points_in_space_are_a_goal_too() -> None:
     servo = Servo(ServoConfig(), finger_space(), robot.history)
     view = View(arm, arm.pixels(q_goal), rng, noise_px=0.2)
     for _ in range(60):
-        seen = view.measure(robot)
-        fields = vars(seen) | {"target": arm.points_m(q_goal)}
-        step = servo.step(Measurement(**fields))
+        step = servo.step(replace(view.measure(robot), target=arm.points_m(q_goal)))
         robot.send(step.setpoint)
         robot.run(robot.time_s + FRAME_PERIOD_S)
         if step.reason is not None:

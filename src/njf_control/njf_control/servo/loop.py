@@ -41,14 +41,22 @@ _LONGEST_FRAME_S = 0.1  # a longer gap between images must not allow a longer st
 class ServoConfig(Config):
     """Settings of the loop."""
 
-    gain: float = Field(0.5, gt=0, le=1, description="part of the way to the goal per step")
-    max_step: float = Field(0.12, gt=0, le=1, description="largest step per image [normalised]")
-    damping: float = Field(0.003, gt=0, description="relative damping of the solver")
-    huber_px: float = Field(1.0, gt=0, description="residual from which a point pulls evenly [px]")
-    outlier_px: float = Field(3.0, gt=0, description="unexplained error that is an outlier [px]")
-    min_points: int = Field(4, ge=2, description="fewest visible points to steer by")
-    lost_steps: int = Field(5, ge=1, description="steps without enough points before giving up")
-    lag_s: float = Field(0.0, ge=0, le=0.5, description="from set-point to motion [s]")
+    gain: float = Field(default=0.5, gt=0, le=1, description="part of the way to the goal per step")
+    max_step: float = Field(
+        default=0.12, gt=0, le=1, description="largest step per image [normalised]"
+    )
+    damping: float = Field(default=0.003, gt=0, description="relative damping of the solver")
+    huber_px: float = Field(
+        default=1.0, gt=0, description="residual from which a point pulls evenly [px]"
+    )
+    outlier_px: float = Field(
+        default=3.0, gt=0, description="unexplained error that is an outlier [px]"
+    )
+    min_points: int = Field(default=4, ge=2, description="fewest visible points to steer by")
+    lost_steps: int = Field(
+        default=5, ge=1, description="steps without enough points before giving up"
+    )
+    lag_s: float = Field(default=0.0, ge=0, le=0.5, description="from set-point to motion [s]")
     progress: ProgressConfig = Field(default_factory=ProgressConfig)
 
 

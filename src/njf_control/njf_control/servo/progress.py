@@ -31,15 +31,23 @@ class Reason(IntEnum):
 class ProgressConfig(Config):
     """What counts as reached and as stalled."""
 
-    tolerance_px: float = Field(0.4, gt=0, description="mean pixel error that is reached [px]")
-    settle: float = Field(
-        0.003, gt=0, description="mean remaining correction that is settled [normalised]"
+    tolerance_px: float = Field(
+        default=0.4, gt=0, description="mean pixel error that is reached [px]"
     )
-    hold_steps: int = Field(6, ge=1, description="steps over which both must hold on average")
-    stall_steps: int = Field(24, ge=4, description="steps in which the error must shrink")
-    shrink: float = Field(0.95, gt=0, lt=1, description="largest ratio that counts as shrinking")
+    settle: float = Field(
+        default=0.003, gt=0, description="mean remaining correction that is settled [normalised]"
+    )
+    hold_steps: int = Field(
+        default=6, ge=1, description="steps over which both must hold on average"
+    )
+    stall_steps: int = Field(default=24, ge=4, description="steps in which the error must shrink")
+    shrink: float = Field(
+        default=0.95, gt=0, lt=1, description="largest ratio that counts as shrinking"
+    )
     plateau_factor: float = Field(
-        3.0, ge=1, description="a settled plateau below this many tolerances is reached, too"
+        default=3.0,
+        ge=1,
+        description="a settled plateau below this many tolerances is reached, too",
     )
 
 

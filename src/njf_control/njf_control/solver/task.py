@@ -186,7 +186,7 @@ class StayNear:
 
 def _finite(array: Float[np.ndarray, "n *rest"]) -> Bool[np.ndarray, " n"]:
     """Points of which every value is finite."""
-    return np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+    return np.logical_and.reduce(np.isfinite(array), axis=tuple(range(1, array.ndim)))
 
 
 def _projection_derivative(

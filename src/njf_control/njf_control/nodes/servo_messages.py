@@ -1,0 +1,149 @@
+"""Goals, commands, feedback and results of `VisualServo`, to and from the servo's own terms."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point32
+from jaxtyping import Bool, Float, UInt8
+from std_msgs.msg import Header
+
+from njf_control.servo import CommandSpace, Reason, ServoStep
+from njf_control.servo.goal import (
+    Goal,
+    GoalError,
+    goal_from_points,
+    goal_from_tracks,
+    require_image_size,
+    require_points,
+)
+from njf_control.servo.model import SurfaceJacobians
+from njf_control.servo.session import GoalMaker
+from njf_msgs.action import VisualServo
+from njf_msgs.msg import Command, JacobianField
+from njf_perception.camera import Camera
+from njf_perception.correspondence import correspond
+from njf_perception.errors import DataError
+from njf_perception.nodes.conversions import float_array, image_from_msg, tracks_from_msg
+
+
+def goal_maker(request: VisualServo.Goal, min_points: int) -> GoalMaker:
+    """What turns the request into points, once the first image is there.
+
+    Raises:
+        GoalError: the request is malformed whatever the image shows.
+    """
+    for name in ("tolerance_px", "timeout_s"):
+        value = getattr(request, name)
+        if not (math.isfinite(value) and value >= 0):
+            raise GoalError(f"{name} is {value}; expected a finite number, 0 for the default.")
+    makers = {
+        VisualServo.Goal.POINT_TRACKS: _from_tracks,
+        VisualServo.Goal.GOAL_IMAGE: _from_image,
+        VisualServo.Goal.POINTS_3D: _from_points,
+    }
+    if request.kind not in makers:
+        raise GoalError(
+            f"goal kind {request.kind} is unknown; expected POINT_TRACKS (0), GOAL_IMAGE (1) or "
+            "POINTS_3D (2)."
+        )
+    try:
+        return makers[request.kind](request, min_points)
+    except DataError as error:
+        raise GoalError(str(error)) from None
+
+
+def _from_tracks(request: VisualServo.Goal, min_points: int) -> GoalMaker:
+    now, target = tracks_from_msg(request.tracks_now), tracks_from_msg(request.tracks_goal)
+    goal = require_points(goal_from_tracks(*now, *target), min_points, "the pair of tracks")
+    return lambda image, camera: goal
+
+
+def _from_image(request: VisualServo.Goal, min_points: int) -> GoalMaker:
+    goal_image = image_from_msg(request.goal_image)
+
+    def make(image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> Goal:
+        require_image_size(goal_image, image.shape, camera.name)
+        found = correspond(image, goal_image)
+        weights = found.confidence.astype(np.float64)
+        goal = Goal(found.now, found.goal.astype(np.float64), weights, reference=goal_image)
+        return require_points(goal, min_points, "comparing goal_image with the present image")
+
+    return make
+
+
+def _from_points(request: VisualServo.Goal, min_points: int) -> GoalMaker:
+    now_m, goal_m = _positions(request.points_now), _positions(request.points_goal)
+
+    def make(image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> Goal:
+        goal = goal_from_points(now_m, goal_m, camera)
+        return require_points(goal, min_points, "the list of 3D points")
+
+    return make
+
+
+def _positions(points: Iterable[Point32]) -> Float[np.ndarray, "n 3"]:
+    rows = [(point.x, point.y, point.z) for point in points]
+    return np.array(rows, np.float64).reshape(-1, 3)
+
+
+def command_msg(
+    space: CommandSpace, step: ServoStep, image_stamp: Time, now: Time, source: str
+) -> Command:
+    """Set-points that answer the image taken at `image_stamp`."""
+    return Command(
+        header=Header(stamp=now),
+        channel_names=list(space.names),
+        values=step.setpoint.tolist(),
+        image_stamp=image_stamp,
+        source=source,
+    )
+
+
+def feedback_msg(step: ServoStep, command: Command, rate_hz: float) -> VisualServo.Feedback:
+    """What one step did."""
+    return VisualServo.Feedback(
+        header=Header(stamp=command.image_stamp),
+        error_px=step.error_px,
+        max_error_px=step.max_error_px,
+        visible=step.used,
+        command=command,
+        active_limits=list(step.active_limits),
+        condition=step.condition,
+        rate_hz=rate_hz,
+    )
+
+
+def result_msg(
+    reason: Reason, message: str, error_px: float, steps: int, elapsed_s: float, now: Time
+) -> VisualServo.Result:
+    """How a motion ended."""
+    return VisualServo.Result(
+        header=Header(stamp=now),
+        reason=int(reason),
+        message=message,
+        error_px=error_px,
+        steps=steps,
+        elapsed_s=elapsed_s,
+    )
+
+
+def jacobian_field_msg(
+    surface: SurfaceJacobians,
+    shown: Bool[np.ndarray, " n"],
+    space: CommandSpace,
+    units: Sequence[str],
+    header: Header,
+) -> JacobianField:
+    """The points of `surface` that are `shown`, with Jacobians per channel unit."""
+    jacobian = surface.jacobian_m[shown] / space.half_range
+    points = surface.points_m[shown].tolist()
+    return JacobianField(
+        header=header,
+        channel_names=list(space.names),
+        channel_units=list(units),
+        points=[Point32(x=x, y=y, z=z) for x, y, z in points],
+        jacobian=float_array(jacobian),
+        confidence=float_array(surface.confidence[shown]),
+    )
