@@ -1,5 +1,6 @@
 """Robot and gate as one: the cycle read, gate, send, and what happens when the hardware fails."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,9 @@ class ControlLoop:
 
     A single missed answer is no fault: the cycle is skipped and the device holds its set-points.
     Silence for `SILENCE_IS_FAULT_S`, a lost port, an alarm or a non-finite measurement is one.
+
+    A lock keeps the device to one thread at a time: the safe state may be asked for from another
+    thread than the one that cycles, and two talkers on a bus understand nobody.
     """
 
     def __init__(self, driver: RobotDriver, gate: SafetyGate, period_s: float) -> None:
@@ -41,6 +45,7 @@ class ControlLoop:
         self.cycles = 0
         self._driver = driver
         self._active = False
+        self._lock = threading.RLock()
         self._last_cycle_s = self._last_answer_s = 0.0
 
     @property
@@ -67,58 +72,67 @@ class ControlLoop:
         Raises:
             NjfError: it could not be done; the actuators are off.
         """
-        self._driver.connect()
-        self.gate.check_start(self._driver.read().position)
-        self._active = True  # from here on a failure must reach the safe state
-        try:
-            self.state = self._driver.activate()
-            self.gate.activate(self.state.position)
-        except NjfError:
-            self.make_safe()
-            raise
-        self._last_cycle_s = self._last_answer_s = self.state.stamp_s
+        with self._lock:
+            self._driver.connect()
+            self.gate.check_start(self._driver.read().position)
+            self._active = True  # from here on a failure must reach the safe state
+            try:
+                self.state = self._driver.activate()
+                self.gate.activate(self.state.position)
+            except NjfError:
+                self.make_safe()
+                raise
+            self._last_cycle_s = self._last_answer_s = self.state.stamp_s
 
     def submit(self, names: Sequence[str], values: Sequence[float], now_s: float) -> Verdict:
         """Offer a command to the gate, see `SafetyGate.submit`."""
-        return self.gate.submit(names, values, now_s)
+        with self._lock:
+            return self.gate.submit(names, values, now_s)
 
     def half_due(self, now_s: float) -> bool:
         """Whether the last cycle is older than half a period, so that the next may come early."""
         return self._active and now_s - self._last_cycle_s >= 0.5 * self.period_s
 
     def cycle(self, now_s: float) -> Cycle | None:
-        """Run one cycle at monotonic `now_s` [s]; None when the device missed an answer.
+        """Run one cycle at monotonic `now_s` [s].
+
+        None when the robot is not driven or the device missed an answer.
 
         Raises:
             RobotFaultError: the hardware failed. The gate is in FAULT, the robot no longer driven.
         """
-        dt_s, self._last_cycle_s = now_s - self._last_cycle_s, now_s
-        try:
-            return self._cycle(now_s, dt_s)
-        except NoAnswerError as error:
-            if now_s - self._last_answer_s < SILENCE_IS_FAULT_S:
+        with self._lock:
+            if not self._active:
                 return None
-            raise self._fault(str(error)) from None
-        except NjfError as error:
-            raise self._fault(str(error)) from None
+            dt_s, self._last_cycle_s = now_s - self._last_cycle_s, now_s
+            try:
+                return self._cycle(now_s, dt_s)
+            except NoAnswerError as error:
+                if now_s - self._last_answer_s < SILENCE_IS_FAULT_S:
+                    return None
+                raise self._fault(str(error)) from None
+            except NjfError as error:
+                raise self._fault(str(error)) from None
 
     def make_safe(self) -> str:
         """Reach the safe state if the robot is driven. Never raises: says what went wrong."""
-        if not self._active:
+        with self._lock:
+            if not self._active:
+                return ""
+            self._active = False
+            self.gate.deactivate()
+            try:
+                self._driver.deactivate()
+            except NjfError as error:
+                return str(error)
             return ""
-        self._active = False
-        self.gate.deactivate()
-        try:
-            self._driver.deactivate()
-        except NjfError as error:
-            return str(error)
-        return ""
 
     def close(self) -> str:
         """Reach the safe state and release the device; says what went wrong."""
-        trouble = self.make_safe()
-        self._driver.close()
-        return trouble
+        with self._lock:
+            trouble = self.make_safe()
+            self._driver.close()
+            return trouble
 
     def _cycle(self, now_s: float, dt_s: float) -> Cycle:
         state = self._driver.read()

@@ -18,8 +18,8 @@ the watchdog trips.
 
 Where it holds. The watchdog holds the last *applied* set-point: it is at most the servo's lag ahead
 of the robot, it makes no jump, and repeated trips do not let a loaded joint sag step by step. The
-emergency stop and a rejected start hold the *measured* position: the set-point jumps to the robot,
-never the robot to a set-point.
+emergency stop and its reset hold the *measured* position: the set-point jumps to the robot, never
+the robot to a set-point.
 """
 
 import math
@@ -109,6 +109,7 @@ class SafetyGate:
         self._estop_reason: str | None = None
         self._fault_reason = ""
         self._measured = self._applied = self._target = self._nothing
+        self._stop_pending = False  # take the next measurement as set-point
         self._forget_commands()
 
     @property
@@ -169,6 +170,7 @@ class SafetyGate:
         self.check_start(measured)
         self.counts = GateCounts()
         self._mode = GateState.READY
+        self._stop_pending = False
         self._applied = self._measured = measured.copy()
         self._target = np.clip(measured, self._lower, self._upper)
         self._forget_commands()
@@ -185,7 +187,7 @@ class SafetyGate:
             self._forget_commands()
 
     def estop(self, reason: str) -> None:
-        """Latch the emergency stop: hold the last measured position until `reset`."""
+        """Latch the emergency stop: hold the position measured next until `reset`."""
         self._estop_reason = reason or "no reason given"
         self._hold_measured()
 
@@ -226,6 +228,9 @@ class SafetyGate:
             self._measured = measured.copy()
         if not self._drives():
             return self._held_output()
+        if self._stop_pending:
+            self._stop_pending = False
+            self._applied = self._target = np.clip(measured, self._lower, self._upper)
         self._check_watchdog(now_s)
         allowed = self._max_rate * self._bounded(dt_s)
         wanted = self._target - self._applied
@@ -283,7 +288,7 @@ class SafetyGate:
         self._forget_commands()
         if self._drives():
             self._mode = GateState.READY
-            self._applied = self._target = np.clip(self._measured, self._lower, self._upper)
+            self._stop_pending = True
 
     def _forget_commands(self) -> None:
         self._requested = self._nothing

@@ -184,11 +184,12 @@ def test_a_clock_that_goes_wrong_holds(robot):
 def test_estop_latches_and_holds_where_the_robot_is(robot):
     robot.submit(0.19, 0.0, 0.0)
     robot.step()
-    robot.step(measured=[0.03, 0.0, 0.0])
     robot.gate.estop("a hand in the way")
-    output = robot.step()
+    output = robot.step(measured=[0.03, 0.0, 0.0])
     assert output.state == GateState.ESTOP and "a hand in the way" in output.reason
     np.testing.assert_allclose(output.applied, [0.03, 0.0, 0.0])
+    sagged = robot.step(measured=[0.01, 0.0, 0.0])
+    np.testing.assert_array_equal(sagged.applied, output.applied, "it does not follow a load")
     assert not robot.submit(0.03, 0.0, 0.0).accepted
     assert robot.step().state == GateState.ESTOP
 

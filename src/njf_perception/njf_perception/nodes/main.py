@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from njf_perception.errors import NjfError
@@ -24,6 +25,10 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
+    except rclpy_implementation.RCLError:
+        if rclpy.ok():
+            raise
+        return 0  # the signal came while a callback was publishing
     except NjfError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1

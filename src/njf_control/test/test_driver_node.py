@@ -1,0 +1,400 @@
+"""The driver node through a real graph, with fake servos behind it."""
+
+import itertools
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Log
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import JointState
+
+from njf_control.nodes.driver import DriverNode
+from njf_msgs.msg import Command, CommandApplied, SafetyState
+from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
+
+pytestmark = pytest.mark.ros
+NAMES = ["joint_0", "joint_1", "joint_2"]
+START = np.array([0.1, -0.2, 0.3])
+NAMESPACES = itertools.count()
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Probe(Node):
+    """Plays the writer of commands and collects what the driver says."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__("probe", namespace=namespace)
+        self.applied: list[CommandApplied] = []
+        self.joints: list[JointState] = []
+        self.safety: list[SafetyState] = []
+        self.statuses: dict[str, DiagnosticStatus] = {}
+        self.errors: list[str] = []
+        self.setpoint: list[float] | None = None
+        self.image_stamp = Time()
+        self._writer = self.create_publisher(Command, "command", 1)
+        self.create_subscription(CommandApplied, "command_applied", self.applied.append, 10)
+        self.create_subscription(JointState, "joint_states", self.joints.append, 10)
+        self.create_subscription(SafetyState, "safety_state", self.safety.append, LATCHED)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self.create_subscription(Log, "/rosout", self._on_log, 100)
+        self.create_timer(0.03, self._stream)
+
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        self.statuses.update({status.name: status for status in msg.status})
+
+    def _on_log(self, msg: Log) -> None:
+        driver = f"{self.get_namespace().strip('/')}.driver"
+        if msg.name == driver and msg.level >= Log.ERROR:
+            self.errors.append(msg.msg)
+
+    def _stream(self) -> None:
+        if self.setpoint is not None:
+            self.send(self.setpoint)
+
+    def send(self, values, names=NAMES) -> None:
+        self._writer.publish(
+            Command(
+                channel_names=list(names),
+                values=list(map(float, values)),
+                image_stamp=self.image_stamp,
+                source="probe",
+            )
+        )
+
+    def call(self, kind, name: str, **fields):
+        """Call a service of the driver and return its response."""
+        client = self.create_client(kind, name)
+        assert client.wait_for_service(30.0), name
+        future, done = client.call_async(kind.Request(**fields)), threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(30.0), f"{name} did not answer"
+        self.destroy_client(client)
+        return future.result()
+
+    def change(self, label: str) -> bool:
+        transition = Transition(label=label)
+        return self.call(ChangeState, "driver/change_state", transition=transition).success
+
+    def lifecycle(self) -> str:
+        return self.call(GetState, "driver/get_state").current_state.label
+
+    @property
+    def state(self) -> int:
+        return self.safety[-1].state if self.safety else -1
+
+    @property
+    def reason(self) -> str:
+        return self.applied[-1].reason if self.applied else ""
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"driver_test_{next(NAMESPACES)}"
+
+
+@pytest.fixture
+def start(bench, spin, robot_file, namespace) -> Callable[..., Probe]:
+    """`start(port=..., dry_run=...)` spins a driver node on the bench and a probe."""
+
+    def begin(watchdog_timeout_s: float = 0.5, **parameters) -> Probe:
+        values = {"robot_file": str(robot_file), "port": bench.port, **parameters}
+        values["watchdog_timeout_s"] = watchdog_timeout_s
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        node = DriverNode(namespace=namespace, parameter_overrides=overrides)
+        probe = Probe(namespace)
+        spin(node, probe)
+        return probe
+
+    return begin
+
+
+@pytest.fixture
+def active(start, bench) -> Probe:
+    """A probe beside an active driver."""
+    probe = start()
+    assert probe.change("configure") and probe.change("activate")
+    assert bench.torque_is_on
+    return probe
+
+
+def test_activation_holds_where_the_robot_stands(active, bench, wait_until):
+    wait_until(lambda: active.state == SafetyState.READY and active.joints)
+    np.testing.assert_allclose(active.joints[-1].position, START, atol=0.006)
+    np.testing.assert_allclose(bench.positions(), START, atol=0.006)
+    assert active.applied[-1].reason
+    assert all(bits == CommandApplied.HELD for bits in active.applied[-1].alterations)
+    assert np.isnan(active.applied[-1].requested).all()
+
+
+def test_commands_move_the_robot_and_carry_the_image_stamp(active, bench, wait_until):
+    goal = START + [0.15, -0.1, 0.05]
+    active.setpoint = goal.tolist()
+    wait_until(lambda: np.allclose(bench.positions(), goal, atol=0.006))
+    active.image_stamp = Time(sec=12, nanosec=34)
+    wait_until(lambda: active.applied[-1].image_stamp == active.image_stamp)
+    assert active.state == SafetyState.RUNNING
+    wait_until(lambda: active.safety[-1].accepted_count > 1 and active.safety[-1].reason == "")
+    assert active.applied[-1].channel_names == NAMES
+
+
+def test_deactivation_reactivation_and_cleanup(active, bench, wait_until):
+    assert active.change("deactivate")
+    assert bench.torque_is_off
+    wait_until(lambda: active.state == SafetyState.INACTIVE)
+    assert active.change("activate")
+    assert bench.torque_is_on
+    assert active.change("deactivate") and active.change("cleanup")
+    assert bench.torque_is_off
+    assert active.change("configure") and active.change("activate")
+    assert active.change("shutdown")
+    assert bench.torque_is_off
+
+
+def test_a_wrong_port_is_told_and_nothing_starts(start, wait_until):
+    probe = start(port="/dev/no_such_port")
+    assert not probe.change("configure")
+    assert probe.lifecycle() == "unconfigured"
+    wait_until(lambda: any("does not exist" in text for text in probe.errors))
+
+
+def test_a_missing_robot_file_is_told(start, wait_until):
+    probe = start(robot_file="")
+    assert not probe.change("configure")
+    wait_until(lambda: any("robot_file" in text for text in probe.errors))
+    assert not probe.call(EmergencyStop, "estop", reason="early").success
+
+
+def test_an_impossible_transition_is_refused_and_survived(start):
+    probe = start()
+    activate = Transition(id=Transition.TRANSITION_ACTIVATE)
+    assert not probe.call(ChangeState, "driver/change_state", transition=activate).success
+    assert probe.lifecycle() == "unconfigured"
+
+
+def test_dry_run_publishes_but_never_moves(start, bench, wait_until):
+    probe = start(dry_run=True)
+    assert probe.change("configure") and probe.change("activate")
+    goal = START + 0.1
+    probe.setpoint = goal.tolist()
+    wait_until(lambda: probe.applied and np.allclose(probe.applied[-1].applied, goal))
+    assert bench.torque_is_off
+    np.testing.assert_allclose(bench.positions(), START)
+
+
+def test_diagnostics_tell_health_and_rival_writers(active, wait_until):
+    wait_until(lambda: len(active.statuses) >= 5)
+    assert active.statuses["driver: joint_0"].level == DiagnosticStatus.OK
+    values = {pair.key: pair.value for pair in active.statuses["driver: joint_0"].values}
+    assert values["voltage_v"] == "7.4" and values["temperature_c"] == "35"
+    assert active.statuses["driver: command"].level == DiagnosticStatus.OK
+    rival = active.create_publisher(Command, "command", 1)
+    wait_until(lambda: active.statuses["driver: command"].level == DiagnosticStatus.WARN)
+    assert "2 nodes write commands" in active.statuses["driver: command"].message
+    active.destroy_publisher(rival)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("values", "names", "text"),
+    [
+        ([0.1, math.nan, 0.3], NAMES, "not finite"),
+        ([0.1, math.inf, 0.3], NAMES, "not finite"),
+        ([0.1, -0.2, 0.3], ["joint_0", "joint_1", "elbow"], "elbow"),
+        ([0.1, -0.2], NAMES, "2 values"),
+        ([0.1, -0.2, 0.9], NAMES, "too far"),
+    ],
+)
+def test_a_bad_command_is_rejected_and_reported(active, bench, wait_until, values, names, text):
+    active.send(values, names)
+    wait_until(lambda: text in active.reason)
+    assert all(bits & CommandApplied.REJECTED for bits in active.applied[-1].alterations)
+    wait_until(lambda: active.safety[-1].rejected_count == 1)
+    assert active.state == SafetyState.READY and text in active.safety[-1].reason
+    np.testing.assert_allclose(bench.positions(), START, atol=0.006)
+
+
+@pytest.mark.fault
+def test_out_of_range_and_too_fast_are_limited_and_reported(active, bench, finger, wait_until):
+    active.setpoint = START.tolist()
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    active.setpoint = [9.0, -9.0, 0.3]
+    wait_until(lambda: np.allclose(bench.positions()[:2], [1.2, -1.2], atol=0.006))
+    wait_until(lambda: active.reason == "range limit: joint_0, joint_1")
+    assert active.applied[-1].requested[0] == 9.0
+    assert active.applied[-1].alterations[0] == CommandApplied.RANGE_LIMITED
+    on_the_way = [msg for msg in active.applied if "rate limit" in msg.reason]
+    assert len(on_the_way) > 10, "1.1 rad at 2.5 rad/s take 22 cycles"
+    applied = np.array([msg.applied for msg in active.applied])
+    assert (applied <= finger.upper).all() and (applied >= finger.lower).all()
+    quantum = 0.0052
+    assert np.abs(np.diff(applied, axis=0)).max() <= 2 * 2.5 * 0.02 + quantum
+    wait_until(lambda: active.safety[-1].limited_count > 0)
+
+
+@pytest.mark.fault
+def test_estop_latches_until_reset(active, bench, wait_until):
+    active.setpoint = START.tolist()
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    active.setpoint = (START + 0.8).tolist()
+    wait_until(lambda: bench.positions()[0] > START[0] + 0.1)
+    assert active.call(EmergencyStop, "estop", reason="hand in the way").success
+    stopped = np.array(bench.positions())
+    wait_until(lambda: active.state == SafetyState.ESTOP)
+    assert "hand in the way" in active.safety[-1].reason
+    seen = len(active.applied)
+    wait_until(lambda: len(active.applied) > seen + 20)
+    np.testing.assert_allclose(bench.positions(), stopped, atol=0.03)
+    assert bench.torque_is_on, "it holds; a limp arm would fall"
+    assert active.change("deactivate")
+    assert not active.change("activate"), "latched over deactivation"
+    active.setpoint = None
+    assert active.call(ResetEmergencyStop, "estop_reset").success
+    assert not active.call(ResetEmergencyStop, "estop_reset").success
+    assert active.change("activate")
+    active.setpoint = bench.positions()
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+
+
+WRITER = """
+import sys, rclpy
+from njf_msgs.msg import Command
+rclpy.init()
+node = rclpy.create_node("writer", namespace=sys.argv[1])
+pub = node.create_publisher(Command, "command", 1)
+msg = Command(channel_names=["joint_0", "joint_1", "joint_2"], values=[1.2, -0.2, 0.3])
+count = 0
+def send():  # first where the robot stands, then to and fro without end
+    global count
+    count += pub.get_subscription_count() > 0
+    msg.values[0] = 0.1 if count < 50 else 1.2 if count // 60 % 2 else -1.2
+    pub.publish(msg)
+node.create_timer(0.02, send)
+rclpy.spin(node)
+"""
+
+
+@pytest.mark.fault
+def test_the_robot_stops_when_the_writer_dies(start, bench, namespace, wait_until):
+    """kill -9 in mid-motion: no farewell message, only silence."""
+    probe = start(watchdog_timeout_s=0.3)
+    assert probe.change("configure") and probe.change("activate")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, namespace])
+    try:
+        wait_until(lambda: abs(bench.positions()[0] - 0.1) > 0.3, 60.0)
+    finally:
+        writer.kill()
+        writer.wait()
+    wait_until(lambda: probe.safety[-1].command_age_s > 0.5 and "watchdog" in probe.reason)
+    assert probe.state == SafetyState.HOLDING
+    held = np.array(probe.applied[-1].applied)
+    assert probe.safety[-1].watchdog_count >= 1
+    seen = len(probe.applied)
+    wait_until(lambda: len(probe.applied) > seen + 20)
+    np.testing.assert_allclose(bench.positions(), held, atol=0.003)
+    assert bench.torque_is_on
+    probe.setpoint = held.tolist()
+    wait_until(lambda: probe.state == SafetyState.RUNNING)
+
+
+@pytest.mark.fault
+def test_unplugging_gives_one_error_and_a_fault_and_activation_recovers(active, bench, wait_until):
+    active.setpoint = START.tolist()
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    bench.unplug()
+    wait_until(lambda: active.state == SafetyState.FAULT)
+    assert "was lost" in active.safety[-1].reason
+    wait_until(lambda: active.errors)
+    wait_until(lambda: active.lifecycle() == "inactive")
+    silent_since = len(active.safety)
+    wait_until(lambda: len(active.safety) > silent_since + 10)
+    assert len(active.errors) == 1, "one clear error, no flood"
+    assert "was lost" in active.errors[0] and "torque may still be ON" in active.errors[0]
+    assert active.state == SafetyState.FAULT, "until somebody activates"
+    assert not active.change("activate"), "still unplugged"
+    bench.plug()
+    assert active.change("activate")
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    assert bench.torque_is_on
+
+
+@pytest.mark.fault
+def test_a_servo_that_falls_silent_is_a_fault_and_the_others_let_go(active, bench, wait_until):
+    bench.servos[1].faults.mute = True
+    wait_until(lambda: active.state == SafetyState.FAULT)
+    assert "motor id(s) 2" in active.safety[-1].reason
+    assert bench.torque_is_off
+
+
+@pytest.mark.fault
+def test_an_overheated_servo_is_a_fault(active, bench, wait_until):
+    bench.servos[2].faults.overheat = True
+    wait_until(lambda: active.state == SafetyState.FAULT)
+    assert "overheating" in active.safety[-1].reason
+    assert bench.torque_is_off
+
+
+@pytest.fixture
+def node_process(bench, robot_file, namespace) -> Iterator[Callable[..., subprocess.Popen]]:
+    """`node_process(parent=...)` starts the driver node as a process of its own."""
+    module = [sys.executable, "-m", "njf_control.nodes.driver", "--ros-args", "-r"]
+    parameters = {"robot_file": robot_file, "port": bench.port, "watchdog_timeout_s": 0.5}
+    command = [*module, f"__ns:=/{namespace}"]
+    for name, value in parameters.items():
+        command += ["-p", f"{name}:={value}"]
+    started: list[subprocess.Popen] = []
+
+    def begin(through_a_parent: bool = False) -> subprocess.Popen:
+        parent = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
+        started.append(subprocess.Popen([*parent, *command] if through_a_parent else command))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def probe(bench, spin, namespace) -> Probe:
+    probe = Probe(namespace)
+    spin(probe)
+    return probe
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_with_torque_off(node_process, probe, bench, number):
+    process = node_process()
+    assert probe.change("configure") and probe.change("activate")
+    assert bench.torque_is_on
+    process.send_signal(number)
+    process.send_signal(number)  # launched processes get Ctrl-C twice
+    assert process.wait(30.0) == 0
+    assert bench.torque_is_off
+
+
+@pytest.mark.fault
+def test_the_death_of_the_parent_ends_with_torque_off(node_process, probe, bench, wait_until):
+    parent = node_process(through_a_parent=True)
+    assert probe.change("configure") and probe.change("activate")
+    assert bench.torque_is_on
+    os.kill(parent.pid, signal.SIGKILL)
+    wait_until(lambda: bench.torque_is_off)
+    deadline = time.monotonic() + 30.0
+    while probe.count_publishers("safety_state") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert probe.count_publishers("safety_state") == 0, "the node has ended"
