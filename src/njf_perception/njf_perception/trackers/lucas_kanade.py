@@ -25,16 +25,19 @@ class LucasKanadeConfig(Config):
 
     window_px: int = Field(15, ge=5, description="window of the image-to-image step [px]")
     levels: int = Field(3, ge=0, le=6, description="pyramid levels above full size")
-    patch_radius_px: int = Field(6, ge=2, description="half size of the anchor patch [px]")
+    patch_radius_px: int = Field(5, ge=2, description="half size of the anchor patch [px]")
     forward_backward_px: float = Field(
         0.7, gt=0, description="largest distance between a point and its way there and back [px]"
+    )
+    largest_residual: float = Field(
+        10.0, gt=0, description="mean difference of a window between two images [grey level]"
     )
     anchor_shift_px: float = Field(
         3.0, gt=0, description="largest correction by the anchor patch, at its edge [px]"
     )
-    recovery_shift_px: float = Field(5.0, gt=0, description="the same for a lost point [px]")
+    recovery_shift_px: float = Field(4.0, gt=0, description="the same for a lost point [px]")
     smallest_correlation: float = Field(
-        0.6, ge=0, le=1, description="a point whose anchor patch fits worse is not visible"
+        0.7, ge=0, le=1, description="a point whose anchor patch fits worse is not visible"
     )
     largest_drop: float = Field(
         0.2, gt=0, description="a larger drop of the fit in one image is an occlusion"
@@ -145,10 +148,11 @@ class LucasKanadeTracker:
             return points, np.zeros(0, bool)
         points = np.ascontiguousarray(points)
         size = (self._config.window_px, self._config.window_px)
-        there, status, _ = cv2.calcOpticalFlowPyrLK(
+        there, status, residual = cv2.calcOpticalFlowPyrLK(
             before, after, points, np.empty_like(points), winSize=size, maxLevel=self._config.levels
         )
-        return there, status[:, 0].astype(bool)
+        alike = residual[:, 0] <= self._config.largest_residual
+        return there, status[:, 0].astype(bool) & alike
 
     def _near(
         self, a: Float32[np.ndarray, "n 2 3"], b: Float32[np.ndarray, "n 2 3"], limit_px: float
@@ -204,7 +208,7 @@ def pick_points(
     there are enough. Points keep away from the edge of `mask`, where patches see two surfaces.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0)
+    inner = _interior(mask)
     chosen = np.zeros((0, 2), np.float32)
     distance = float(np.sqrt(inner.sum() / max(count, 1)))
     for spread in (distance, distance / 2, distance / 4):
@@ -218,3 +222,13 @@ def pick_points(
         if corners is not None:
             chosen = np.concatenate([chosen, corners[:, 0]])
     return chosen
+
+
+def _interior(mask: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Mask without its border, as wide as leaves a fifth of it: 5 pixels, less for thin parts."""
+    grown = mask.astype(np.uint8)
+    for margin in (5, 3, 1):
+        inner = cv2.erode(grown, np.ones((2 * margin + 1,) * 2, np.uint8), borderValue=0)
+        if inner.sum() >= 0.2 * grown.sum():
+            return np.asarray(inner, np.uint8)
+    return grown
