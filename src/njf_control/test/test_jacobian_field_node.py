@@ -69,7 +69,7 @@ APPLIED = [0.3, -0.2, 0.1]
 CONFIGURE, ACTIVATE, DEACTIVATE = 1, 3, 4
 
 
-def write_checkpoint(path: Path, **changes: object) -> None:
+def write_checkpoint(path: Path, **changes: Any) -> None:
     torch.manual_seed(0)
     fields: dict[str, Any] = {
         "robot": "finger",
@@ -163,14 +163,14 @@ def result_of(handle: ClientGoalHandle) -> VisualServo.Result:
     return response.result
 
 
-def tracks_goal(shift_px: float = 12.0, **fields: object) -> VisualServo.Goal:
+def tracks_goal(shift_px: float = 12.0, **fields: Any) -> VisualServo.Goal:
     """Points on a grid, all to be moved to the right: out of reach of a robot that stands still."""
     v, u = np.mgrid[60:180:20, 60:260:20]
     points = np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
     ids = np.arange(len(points))
     seen = np.ones(len(points), bool)
     now = Tracks(points, seen, seen.astype(np.float32))
-    shifted = Tracks(points + np.float32([shift_px, 0]), seen, seen.astype(np.float32))
+    shifted = Tracks(points + np.array([shift_px, 0], np.float32), seen, seen.astype(np.float32))
     return VisualServo.Goal(
         kind=VisualServo.Goal.POINT_TRACKS,
         tracks_now=tracks_to_msg(ids, now, Header()),
@@ -427,7 +427,7 @@ def test_jacobian_field_is_published_for_a_subscriber(
     ],
 )
 def test_checkpoint_of_something_else_is_refused(
-    ros_context: None, tmp_path: Path, change: dict[str, object], message: str
+    ros_context: None, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = tmp_path / "other.pt"
     write_checkpoint(path, **change)

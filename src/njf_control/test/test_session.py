@@ -1,0 +1,198 @@
+"""Goals, tracking towards a goal image, and the pairing of images with their encodings."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from njf_control.servo import CommandSpace, Servo, ServoConfig, SetpointHistory
+from njf_control.servo.goal import (
+    Goal,
+    GoalError,
+    goal_from_points,
+    goal_from_tracks,
+    require_image_size,
+    require_points,
+)
+from njf_control.servo.model import SurfaceJacobians
+from njf_control.servo.session import EncodedImage, Session
+from njf_control.servo.tracking import GoalTracker
+from njf_perception.camera import Camera
+from njf_perception.scene import Encoding
+from njf_perception.trackers.base import Tracks
+
+K = np.array([[300.0, 0.0, 159.5], [0.0, 300.0, 119.5], [0.0, 0.0, 1.0]])
+CAMERA = Camera("camera_0", 320, 240, K, np.eye(4))
+IMAGE = np.zeros((240, 320, 3), np.uint8)
+ENCODING = Encoding(torch.zeros(4, 2, 2), torch.zeros(3))
+START = np.array([[100.0, 100.0], [120.0, 90.0], [140.0, 120.0], [90.0, 130.0]], np.float32)
+
+
+def tracks(points: np.ndarray, visible: list[bool] | None = None) -> Tracks:
+    seen = np.array(visible or [True] * len(points))
+    return Tracks(points.astype(np.float32), seen, seen.astype(np.float32))
+
+
+class ScriptedTracker:
+    """Points move by `shift` per image, from wherever they started."""
+
+    def __init__(self, shift: float = 1.0, lost: int = 0) -> None:
+        self.shift, self.lost, self.starts = shift, lost, 0
+
+    def start(self, image: np.ndarray, points: np.ndarray) -> Tracks:
+        self.points, self.starts = points.copy(), self.starts + 1
+        return tracks(self.points)
+
+    def update(self, image: np.ndarray) -> Tracks:
+        self.points = self.points + np.float32(self.shift)
+        return tracks(self.points, [i >= self.lost for i in range(len(self.points))])
+
+
+class FlatModel:
+    """A plane half a metre away that every channel shifts to the right."""
+
+    def __init__(self) -> None:
+        self.pixels: list[np.ndarray] = []
+
+    def evaluate(self, encoding: Encoding, camera: Camera, pixels: np.ndarray) -> SurfaceJacobians:
+        self.pixels.append(pixels)
+        points = 0.5 * camera.rays(pixels)
+        jacobian = np.zeros((len(pixels), 3, 2))
+        jacobian[:, 0, 0], jacobian[:, 1, 1] = 0.1, 0.1
+        return SurfaceJacobians(points, np.ones(len(pixels)), jacobian)
+
+
+def make_session(make_goal: Callable[..., Goal] | None = None) -> tuple[Session, FlatModel]:
+    one = np.ones(2)
+    history = SetpointHistory()
+    history.add(0, np.zeros(2))
+    space = CommandSpace(("a", "b"), 0 * one, one, -one, one, 2 * one)
+    goal = Goal(START, START.astype(float) + (20.0, 0.0), np.ones(4))
+    model = FlatModel()
+    servo = Servo(ServoConfig(), space, history)
+    return Session(make_goal or (lambda *_: goal), ScriptedTracker, model, servo), model
+
+
+def encoded(stamp_ns: int) -> EncodedImage:
+    return EncodedImage(stamp_ns, ENCODING, CAMERA)
+
+
+def test_step_waits_for_both_in_either_order() -> None:
+    session, model = make_session()
+    assert session.on_image(10, IMAGE, CAMERA) is None
+    first = session.on_encoding(encoded(10))
+    assert first is not None and not first.setpoint.any()
+    assert session.on_encoding(encoded(20)) is None
+    second = session.on_image(20, IMAGE, CAMERA)
+    assert second is not None
+    np.testing.assert_allclose(model.pixels[1], START + 1.0)
+    assert session.timings.track_s >= 0 and session.timings.solve_s > 0
+
+
+def test_dropped_encodings_do_not_stop_the_tracking() -> None:
+    session, model = make_session()
+    for stamp in range(10, 80, 10):
+        session.on_image(stamp, IMAGE, CAMERA)
+    assert session.on_encoding(encoded(70)) is not None
+    np.testing.assert_allclose(model.pixels[-1], START + 6.0)
+    assert session.on_encoding(encoded(60)) is None, "older than what was answered"
+    assert session.on_encoding(encoded(70)) is None, "answered already"
+
+
+def test_late_encoding_is_answered_with_the_tracks_of_its_image() -> None:
+    session, model = make_session()
+    for stamp in (10, 20, 30):
+        session.on_image(stamp, IMAGE, CAMERA)
+    assert session.on_encoding(encoded(20)) is not None
+    np.testing.assert_allclose(model.pixels[-1], START + 1.0)
+
+
+def test_repeated_image_is_no_fresh_image() -> None:
+    session, model = make_session()
+    now = iter([0.0, 1.0, 2.0, 3.0])
+    session.clock = lambda: next(now)
+    session.on_image(10, IMAGE, CAMERA)
+    session.on_encoding(encoded(10))
+    seen = session.paired_s
+    assert session.on_image(10, IMAGE, CAMERA) is None
+    assert session.on_encoding(encoded(10)) is None
+    assert session.paired_s == seen
+    assert len(model.pixels) == 1
+
+
+def test_goal_error_reaches_the_caller() -> None:
+    def impossible(*_: object) -> Goal:
+        raise GoalError("nothing to see")
+
+    session, _ = make_session(impossible)
+    with pytest.raises(GoalError, match="nothing to see"):
+        session.on_image(10, IMAGE, CAMERA)
+
+
+def goal_near(distance_px: float, reference: bool = True) -> Goal:
+    target = START.astype(float) + (distance_px, 0.0)
+    return Goal(START, target, np.ones(4), IMAGE if reference else None)
+
+
+def test_near_the_goal_image_the_goal_is_tracked_into_the_present() -> None:
+    made: list[ScriptedTracker] = []
+
+    def make() -> ScriptedTracker:
+        made.append(ScriptedTracker(shift=0.0 if made else 0.5))
+        return made[-1]
+
+    tracker = GoalTracker(goal_near(2.0), make)
+    tracker.start(IMAGE)
+    found = tracker.update(IMAGE)
+    assert tracker.anchored
+    np.testing.assert_allclose(found.points, START + (2.0, 0.0))
+    tracker.update(IMAGE)
+    assert [each.starts for each in made] == [1, 1], "kept, not restarted"
+
+
+@pytest.mark.parametrize(
+    ("goal", "anchor"),
+    [
+        (goal_near(30.0), ScriptedTracker(0.0)),  # far
+        (goal_near(2.0, reference=False), ScriptedTracker(0.0)),  # no goal image
+        (goal_near(2.0), ScriptedTracker(0.0, lost=3)),  # hardly anything is found
+        (goal_near(2.0), ScriptedTracker(9.0)),  # what is found is somewhere else
+    ],
+)
+def test_otherwise_the_first_image_stays_the_reference(goal: Goal, anchor: ScriptedTracker) -> None:
+    trackers = [ScriptedTracker(0.5), anchor]
+    tracker = GoalTracker(goal, lambda: trackers.pop(0))
+    tracker.start(IMAGE)
+    np.testing.assert_allclose(tracker.update(IMAGE).points, START + 0.5)
+    assert not tracker.anchored
+
+
+def test_tracks_are_matched_by_id() -> None:
+    now = tracks(START, [True, True, False, True])
+    moved = tracks(START[::-1] + np.float32(5), [True, False, True, True])
+    goal = goal_from_tracks(np.array([7, 8, 9, 4]), now, np.array([4, 9, 8, 11]), moved)
+    np.testing.assert_allclose(goal.start_px, [START[3], START[1]])
+    np.testing.assert_allclose(goal.target, [START[3] + 5, START[1] + 5])
+
+
+def test_points_in_view_become_a_goal() -> None:
+    now = np.array([[0.0, 0.0, 0.5], [5.0, 0.0, 0.5], [0.1, 0.0, 0.5]])
+    goal = goal_from_points(now, now + 0.01, CAMERA)
+    np.testing.assert_allclose(goal.start_px, [[159.5, 119.5], [219.5, 119.5]])
+    np.testing.assert_allclose(goal.target, now[[0, 2]] + 0.01)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: goal_from_points(np.zeros((2, 3)), np.zeros((3, 3)), CAMERA), "2 points"),
+        (lambda: goal_from_points(np.full((1, 3), np.nan), np.ones((1, 3)), CAMERA), "finite"),
+        (lambda: goal_from_points(-np.ones((2, 3)), np.ones((2, 3)), CAMERA), "in the image"),
+        (lambda: require_points(goal_near(1.0), 5, "the goal"), "the goal gives 4 usable points"),
+        (lambda: require_image_size(IMAGE[:10], IMAGE.shape, "cam"), "is 320x10 px, 'cam' sends"),
+    ],
+)
+def test_impossible_goals_are_refused_in_words(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(GoalError, match=message):
+        make()
