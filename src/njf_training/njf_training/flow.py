@@ -1,6 +1,6 @@
 """Optical flow estimated from two images, with unreliable pixels marked."""
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ PRESETS = {
 }
 
 
+@runtime_checkable
 class FlowEstimator(Protocol):
     """Where each pixel of one image went in the next."""
 

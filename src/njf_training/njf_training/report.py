@@ -17,6 +17,7 @@ from njf_training.dataset import Dataset
 
 MOVED_TOLERANCE = 0.005  # of half the range: more change while images were taken is motion
 VISIBLE_STEP = 0.05  # of half the recorded range: a smaller step may leave images as they were
+FEW_TRAJECTORIES = 20
 COVERAGE_BINS = 10
 SYNC_EDGES_MS = (0.0, 1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1e9)
 REJECTED, RANGE_LIMITED, HELD = 8, 1, 4  # bits of CommandApplied.alterations
@@ -135,8 +136,8 @@ def judge(report: Report, robot: RobotConfig) -> None:
         f"only {report.flow_valid_share:.0%} of the robot has valid flow": (
             report.flow_valid_share < 0.8
         ),
-        "only one trajectory: training and testing share nothing to test on": (
-            report.trajectories < 2
+        f"{report.trajectories} trajectories are few: the robot may remain in the background": (
+            report.trajectories < FEW_TRAJECTORIES
         ),
     }
     report.warnings += [text for text, holds in doubts.items() if holds]
@@ -190,8 +191,9 @@ def _moved(contents: Contents, states: Sequence[Mark]) -> int:
     for mark in states:
         if id(mark) in own and len(stamps):
             times = list(mark.image_stamps_ns.values())
-            first, last = np.searchsorted(stamps, [min(times), max(times)])
-            during = values[first : last + 1]
+            # A set-point holds until the next one, so the one before the first image counts.
+            first, last = np.searchsorted(stamps, [min(times), max(times)], side="right")
+            during = values[max(0, first - 1) : last]
             moved += bool(np.any(np.abs(during - mark.applied) / half_range > MOVED_TOLERANCE))
     return moved
 

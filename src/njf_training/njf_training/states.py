@@ -18,7 +18,7 @@ class ConvertOptions(Config):
     """How a dataset is made."""
 
     pairs: Literal["consecutive", "all"] = Field(
-        "consecutive",
+        default="consecutive",
         description="within a trajectory: with the next state, or with all later",
     )
     max_distance: float = Field(
