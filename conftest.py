@@ -1,4 +1,4 @@
-"""Test environment of the whole repository: an isolated ROS graph and processes that end with it."""
+"""Test environment of the repository: an isolated ROS graph and processes that end with it."""
 
 import os
 import signal

@@ -1,1 +1,1 @@
-"""From geometry to commands: Jacobian field, inverse-dynamics solver, safety gate and hardware drivers."""
+"""From geometry to commands: Jacobian field, solver, safety gate and hardware drivers."""

@@ -1,4 +1,4 @@
-"""What a robot is, read from config/robots/<name>.yaml: channels, limits, driver, cameras, simulation."""
+"""What a robot is, read from config/robots/<name>.yaml: channels, limits, driver, cameras."""
 
 from pathlib import Path
 from typing import Literal

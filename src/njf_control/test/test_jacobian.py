@@ -58,8 +58,9 @@ def test_finite_rotation_keeps_distances_where_the_factor_is_one() -> None:
 
 def test_no_command_moves_nothing() -> None:
     field = make_field()
-    points, *rest = parts(field, 2)
-    assert torch.equal(field.move(points, *rest, torch.zeros(1, CHANNELS)), points)
+    points, factors, angular, linear = parts(field, 2)
+    still = field.move(points, factors, angular, linear, torch.zeros(1, CHANNELS))
+    assert torch.equal(still, points)
 
 
 def test_factors_start_near_one_so_no_channel_is_born_dead() -> None:

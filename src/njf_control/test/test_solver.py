@@ -1,4 +1,4 @@
-"""The solver: derivatives against finite differences, steps against SciPy, limits against anything."""
+"""The solver: derivatives against differences, steps against SciPy, limits against anything."""
 
 import numpy as np
 import pytest

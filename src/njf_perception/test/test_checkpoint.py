@@ -1,6 +1,7 @@
 """Checkpoints: round trip, identity, and refusals that say what is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,8 @@ CONFIG = PixelNerfConfig(
 )
 
 
-def info(**changes: object) -> CheckpointInfo:
-    fields: dict = {
+def info(**changes: Any) -> CheckpointInfo:
+    fields: dict[str, Any] = {
         "robot": "finger",
         "channel_names": ["a", "b"],
         "channel_units": ["rad", "rad"],
@@ -44,7 +45,7 @@ def info(**changes: object) -> CheckpointInfo:
     return CheckpointInfo(**(fields | changes))
 
 
-def write(path: Path, **changes: object) -> None:
+def write(path: Path, **changes: Any) -> None:
     torch.manual_seed(0)
     model = make_scene_model(info())
     save_checkpoint(path, info(**changes), model.state_dict(), {})

@@ -1,4 +1,4 @@
-"""Pictures for people: any size, every pixel anti-aliased, soft shadows; seconds instead of milliseconds."""
+"""Pictures for people: any size, every pixel anti-aliased, soft shadows; takes seconds."""
 
 # MuJoCo is a compiled module without type stubs.
 # pyright: reportAttributeAccessIssue=false

@@ -23,11 +23,11 @@ def declare(
     descriptor = ParameterDescriptor(name=name, description=description, read_only=read_only)
     if minimum is not None and maximum is not None:
         if isinstance(default, int) and not isinstance(default, bool):
-            bounds = IntegerRange(from_value=int(minimum), to_value=int(maximum), step=0)
-            descriptor.integer_range.append(bounds)
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(minimum), to_value=int(maximum), step=0)
+            ]
         else:
-            limits = FloatingPointRange(
-                from_value=float(minimum), to_value=float(maximum), step=0.0
-            )
-            descriptor.floating_point_range.append(limits)
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(minimum), to_value=float(maximum), step=0.0)
+            ]
     return node.declare_parameter(name, default, descriptor).value
