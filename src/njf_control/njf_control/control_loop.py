@@ -12,6 +12,7 @@ from njf_control.safety import GateOutput, SafetyGate, Verdict
 from njf_perception.errors import NjfError
 
 SILENCE_IS_FAULT_S = 0.5
+_SHORTEST_CYCLE = 0.25  # of a period
 
 
 class RobotFaultError(NjfError):
@@ -89,9 +90,9 @@ class ControlLoop:
         with self._lock:
             return self.gate.submit(names, values, now_s)
 
-    def half_due(self, now_s: float) -> bool:
-        """Whether the last cycle is older than half a period, so that the next may come early."""
-        return self._active and now_s - self._last_cycle_s >= 0.5 * self.period_s
+    def may_cycle_early(self, now_s: float) -> bool:
+        """Whether a cycle outside the rhythm leaves the device time enough since the last one."""
+        return self._active and now_s - self._last_cycle_s >= _SHORTEST_CYCLE * self.period_s
 
     def cycle(self, now_s: float) -> Cycle | None:
         """Run one cycle at monotonic `now_s` [s].

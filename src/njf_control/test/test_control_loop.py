@@ -84,10 +84,19 @@ def test_a_cycle_reads_gates_and_sends(loop, driver):
     np.testing.assert_allclose(cycle.applied, [0.01, 0.02, 0.03])
 
 
-def test_the_next_cycle_may_come_half_a_period_early(loop, driver):
+def test_the_next_cycle_may_come_early_but_not_at_once(loop, driver):
     cycle_at(loop, driver, 0.02)
-    assert not loop.half_due(0.029)
-    assert loop.half_due(0.031)
+    assert not loop.may_cycle_early(0.024)
+    assert loop.may_cycle_early(0.026)
+    loop.make_safe()
+    assert not loop.may_cycle_early(1.0)
+
+
+def test_cycles_that_come_early_are_no_faster(loop, driver):
+    loop.submit(ROBOT.channel_names, [0.19, 0.0, 0.0], 0.0)
+    for millisecond in range(1, 21):
+        cycle = cycle_at(loop, driver, 0.001 * millisecond)
+    assert cycle.applied[0] == pytest.approx(0.02 * ROBOT.max_rate[0])
 
 
 def test_missed_answers_are_skipped_until_silence_is_a_fault(loop, driver):

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ HOME = np.zeros(3)
 class Robot:
     """A gate with a clock and a robot that follows at once."""
 
-    def __init__(self, start=HOME):
+    def __init__(self, start: npt.ArrayLike = HOME):
         self.gate = SafetyGate(ROBOT, RATE_HZ, TIMEOUT_S)
         self.now_s = 100.0
         self.measured = np.array(start, dtype=float)
@@ -291,7 +292,8 @@ def test_random_storms_never_leave_range_rate_or_the_real_numbers(events, start)
     robot = Robot(start)
     for kind, value in events:
         if kind == "wild":
-            robot.gate.submit(*value, robot.now_s)
+            names, values = value
+            robot.gate.submit(names, values, robot.now_s)
         elif kind == "near":
             robot.submit(*(robot.measured + value))
         elif kind == "estop":

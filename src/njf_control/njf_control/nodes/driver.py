@@ -9,9 +9,9 @@ Every other way out ends in the safe state as well: shutdown, errors and excepti
 SIGTERM, SIGHUP and the death of the process that started this one. A device that is gone is a
 FAULT: one error message, the node falls back to inactive, and `activate` opens the device anew.
 
-One cycle: read, gate, send, publish. The loop runs at `rate_hz`; a command that arrives in the
-second half of a period starts the next cycle at once. The gate's rate limit counts time, not
-cycles, so this costs no safety and saves half the wait.
+One cycle: read, gate, send, publish. The loop runs at `rate_hz`; a command that arrives later than
+a quarter of a period after the last cycle starts the next one at once. The gate's rate limit counts
+time, not cycles, so this costs no safety and saves most of the wait.
 """
 
 import os
@@ -174,7 +174,7 @@ class DriverNode(GuardedLifecycleNode):
         else:
             text = f"command of '{msg.source}' {verdict.reason}"
             self.get_logger().warning(text, throttle_duration_sec=1.0)
-        if self._timer is not None and self._loop.half_due(now_s):
+        if self._timer is not None and self._loop.may_cycle_early(now_s):
             self._timer.reset()
             self._cycle()
 
