@@ -15,6 +15,8 @@ from njf_control.robot import load_robot
 from njf_perception.config import load_config
 from njf_perception.errors import ConfigError
 
+EVALUATED_MOTIONS = 40  # each takes some seconds: eight views, traced exactly
+
 
 def convert(robot: str, bag: Path, out: Path) -> None:
     """Turn a bag of this robot into a dataset; its quality report is printed."""
@@ -40,17 +42,18 @@ def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> P
 
 
 def evaluate(
-    robot: str, checkpoint: Path, dataset: Path, out: Path | None = None, limit: int | None = None
+    robot: str,
+    checkpoint: Path,
+    dataset: Path,
+    out: Path | None = None,
+    limit: int = EVALUATED_MOTIONS,
 ) -> dict[str, Any]:
     """Judge a checkpoint by the simulator's exact flow; print the figures, write them to `out`."""
     from njf_bringup.truth import SimulatorTruth
-    from njf_training.dataset import Dataset
     from njf_training.evaluate import evaluate as judge
 
-    opened = Dataset.open(dataset)
-    figures = judge(
-        checkpoint, dataset, SimulatorTruth(opened, load_robot(robot_file(robot))), limit
-    )
+    truth = SimulatorTruth(dataset, load_robot(robot_file(robot)))
+    figures = judge(checkpoint, dataset, truth, limit)
     print(evaluation_table(figures))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """The simulator as the judge of a checkpoint: exact flow and depth of a dataset's states."""
 
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Float
 
@@ -7,14 +9,13 @@ from njf_control.robot import RobotConfig
 from njf_perception.errors import DataError
 from njf_sim.flow import GroundTruth
 from njf_sim.robot_model import RobotModel
-from njf_training.dataset import Dataset
 from njf_training.evaluate import TrueView
 
 
 class SimulatorTruth:
     """`njf_training.evaluate.Truth` from the true joint positions kept beside a dataset."""
 
-    def __init__(self, dataset: Dataset, robot: RobotConfig) -> None:
+    def __init__(self, dataset: Path, robot: RobotConfig) -> None:
         """Compile the simulated robot.
 
         Raises:
@@ -33,8 +34,8 @@ class SimulatorTruth:
         )
 
 
-def _true_positions(dataset: Dataset, robot: RobotConfig) -> Float[np.ndarray, "t n"]:
-    path = dataset.folder / "truth.npz"
+def _true_positions(dataset: Path, robot: RobotConfig) -> Float[np.ndarray, "t n"]:
+    path = dataset / "truth.npz"
     if not path.is_file():
         raise DataError(
             f"{path} does not exist, so nobody knows the true motion. Only datasets recorded with "

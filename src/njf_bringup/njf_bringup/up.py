@@ -1,7 +1,7 @@
 """Runs a resolved graph in the foreground until it ends, is interrupted or a node dies."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def join_graph(graph: ResolvedGraph) -> None:
 
 
 @contextmanager
-def running(graph: ResolvedGraph, say: Callable[[str], None] = print) -> Iterator[Supervisor]:
+def running(graph: ResolvedGraph) -> Iterator[Supervisor]:
     """All nodes of `graph` up and active; all ended at the end.
 
     Raises:
@@ -40,7 +40,8 @@ def running(graph: ResolvedGraph, say: Callable[[str], None] = print) -> Iterato
     join_graph(graph)
     from njf_bringup.nodes.lifecycle import RosLifecycle
 
-    say(f"starting {', '.join(node.name for node in graph.nodes)} (logs: {graph.run_dir}/logs)")
+    names = ", ".join(node.name for node in graph.nodes)
+    print(f"starting {names} (logs: {graph.run_dir}/logs)", flush=True)
     with interruptible(), Supervisor(graph, RosLifecycle) as supervisor:
         yield supervisor
 

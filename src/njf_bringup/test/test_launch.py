@@ -1,5 +1,7 @@
 """The launch file: valid Python everywhere, the graph of `njf up` where launch_ros is installed."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
 import importlib.util
 import py_compile
 from pathlib import Path

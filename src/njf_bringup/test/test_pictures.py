@@ -53,7 +53,7 @@ def test_the_gif_moves_and_keeps_its_size(tmp_path: Path, demo_records: list[Tri
     film.write_gif(path, demo_records[:2])
     assert path.stat().st_size <= film.LARGEST_BYTES
     with Image.open(path) as gif:
-        assert gif.n_frames >= 60
+        assert getattr(gif, "n_frames", 1) >= 60
 
 
 def test_a_film_that_is_too_big_is_written_smaller(

@@ -13,7 +13,7 @@ def evaluate(
     checkpoint: Checkpoint = None,
     dataset: Annotated[Path | None, typer.Option(help="Default data/<robot>/dataset.")] = None,
     out: Annotated[Path | None, typer.Option(help="Metrics file to write (JSON).")] = None,
-    limit: Annotated[int | None, typer.Option(help="Judge only this many motions.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Motions to judge, spread evenly.")] = 40,
 ) -> None:
     """Score predicted flow, depth and silhouettes against the simulator's exact ones."""
     from njf_bringup.paths import root

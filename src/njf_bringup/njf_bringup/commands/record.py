@@ -23,7 +23,7 @@ def record(
     graph = resolve_options(robot=robot, record=mode, bag=out, run_dir=run_dir)
     try:
         with running(graph.only("recorder")) as supervisor:
-            print("recording. Ctrl-C finishes the bag.")
+            print("recording. Ctrl-C finishes the bag.", flush=True)
             supervisor.wait()
     except StoppedError:
         print(f"recorded {out}")

@@ -40,5 +40,5 @@ def up(
         seed=seed,
     )
     with running(graph) as supervisor:
-        print("all nodes are up. Ctrl-C stops the robot and ends them; `njf estop` from elsewhere.")
+        print("all nodes are up. Ctrl-C stops the robot and ends them.", flush=True)
         supervisor.wait()

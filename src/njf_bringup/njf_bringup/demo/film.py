@@ -59,7 +59,7 @@ def _strided(frames: list[_Frame], stride: int) -> list[_Frame]:
 def _write(path: Path, frames: list[_Frame], width: int, colours: int) -> None:
     """One palette for all frames, no dithering: what does not move stays the same pixel."""
     images = [_shrunk(frame, width) for frame, _ in frames]
-    palette = _mosaic(images).quantize(colours, Image.Quantize.MAXCOVERAGE)
+    palette = _palette(_mosaic(images), colours)
     indexed = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
     indexed[0].save(
         path,
@@ -69,6 +69,17 @@ def _write(path: Path, frames: list[_Frame], width: int, colours: int) -> None:
         loop=0,
         optimize=True,
     )
+
+
+def _palette(picture: Image.Image, colours: int) -> Image.Image:
+    """Half of the colours by how common they are, half so that rare ones are met, too."""
+    half = colours // 2
+    entries: list[int] = []
+    for method in (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE):
+        entries += (picture.quantize(half, method).getpalette() or [])[: 3 * half]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(entries)
+    return palette
 
 
 def _shrunk(frame: UInt8[np.ndarray, "h w 3"], width: int) -> Image.Image:

@@ -12,9 +12,7 @@ from njf_training.bag import BagReader
 _JOINTS, _TIP, _APPLIED = "/ground_truth/joint_states", "/ground_truth/tip", "/command_applied"
 
 
-def judge(
-    bag: Path, trials: Sequence[TrialStamps], channel_names: Sequence[str]
-) -> dict[str, object]:
+def judge(bag: Path, trials: Sequence[TrialStamps], channel_names: Sequence[str]) -> dict[str, Any]:
     """Accuracy and timing of a recorded run.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -70,7 +71,7 @@ def tip_error_mm(truth: Truth, at_ns: int, goal_ns: int) -> float:
     return float(1e3 * np.linalg.norm(truth.tip_at(at_ns) - truth.tip_at(goal_ns)))
 
 
-def accuracy(truth: Truth, trials: Sequence[TrialStamps]) -> dict[str, object]:
+def accuracy(truth: Truth, trials: Sequence[TrialStamps]) -> dict[str, Any]:
     """How near the robot came to its goals, and how far away it began."""
     joint = [joint_error_deg(truth, t.end_ns, t.goal_ns) for t in trials]
     tip = [tip_error_mm(truth, t.end_ns, t.goal_ns) for t in trials]
@@ -84,7 +85,7 @@ def accuracy(truth: Truth, trials: Sequence[TrialStamps]) -> dict[str, object]:
     }
 
 
-def timing(applied: Applied, trials: Sequence[TrialStamps]) -> dict[str, object]:
+def timing(applied: Applied, trials: Sequence[TrialStamps]) -> dict[str, Any]:
     """From the acquisition of an image to its command on the bus, and how often that happens."""
     first = applied.first_of_each_image()
     if not len(first.stamp_ns):
@@ -101,7 +102,7 @@ def timing(applied: Applied, trials: Sequence[TrialStamps]) -> dict[str, object]
     }
 
 
-def spread(values: Sequence[float]) -> dict[str, object]:
+def spread(values: Sequence[float]) -> dict[str, Any]:
     """Median, 90th percentile and all values."""
     low, high = np.percentile(values, [50, 90])
     return {"median": float(low), "p90": float(high), "all": [float(value) for value in values]}

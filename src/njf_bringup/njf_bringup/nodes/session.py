@@ -46,7 +46,7 @@ class Session:
             DataError: nothing to track is seen in the goal picture.
         """
         self._client.move(trial.goal, TRAVEL_SPEED)
-        goal, tracker = self._show_goal()
+        goal, tracker = self.show_goal()
         frames: list[Picture] = []
 
         def follow(picture: Picture) -> None:
@@ -77,7 +77,12 @@ class Session:
             self._client.move(pose, TRAVEL_SPEED, pictures.append)
         return np.stack([picture.image for picture in pictures])
 
-    def _show_goal(self) -> tuple[Picture, LucasKanadeTracker]:
+    def show_goal(self) -> tuple[Picture, LucasKanadeTracker]:
+        """A picture of the present pose with points on the robot, and their tracker.
+
+        Raises:
+            DataError: too few points can be tracked.
+        """
         picture = self._client.picture_at_rest()
         mask = foreground(picture.image, self._empty, self._threshold)
         points = pick_points(picture.image, mask, POINTS)
@@ -100,7 +105,7 @@ class Session:
 def tracked(picture: Picture, tracker: LucasKanadeTracker, goal: Picture) -> Picture:
     """`picture` with the points found in it, and their mean distance to the goal."""
     tracks = tracker.update(picture.image)
-    assert goal.tracks is not None  # set by _show_goal
+    assert goal.tracks is not None  # set by show_goal
     return replace(picture, tracks=tracks, error_px=mean_error_px(tracks, goal.tracks))
 
 
