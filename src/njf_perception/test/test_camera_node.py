@@ -1,0 +1,140 @@
+"""The camera node through a real graph, playing a folder of images."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+
+from njf_perception.errors import ConfigError
+from njf_perception.nodes.camera import CameraNode
+from njf_perception.nodes.conversions import camera_from_info, image_from_msg, stamp_to_ns
+
+pytestmark = pytest.mark.ros
+
+CALIBRATION = """
+camera_name: camera_3
+image_width: 64
+image_height: 48
+camera_matrix: {rows: 3, cols: 3, data: [60.0, 0, 31.5, 0, 61.0, 23.5, 0, 0, 1]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [-0.3, 0.1, 0, 0, 0]}
+"""
+
+
+class Listener(Node):
+    """Collects what a camera says."""
+
+    def __init__(self) -> None:
+        super().__init__("listener")
+        self.images: list[Image] = []
+        self.infos: list[CameraInfo] = []
+        self.statuses: list[DiagnosticStatus] = []
+        qos = qos_profile_sensor_data
+        self.create_subscription(Image, "camera_3/image_raw", self.images.append, qos)
+        self.create_subscription(CameraInfo, "camera_3/camera_info", self.infos.append, qos)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        self.statuses.extend(msg.status)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twenty images of noise, and a calibration beside them."""
+    images = tmp_path / "images"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        image = rng.integers(0, 256, (48, 64, 3), np.uint8)
+        cv2.imwrite(str(images / f"{i:03}.png"), image)
+    (tmp_path / "calibration.yaml").write_text(CALIBRATION)
+    return images
+
+
+@pytest.fixture
+def start(spin: Callable[..., None]) -> Callable[..., tuple[CameraNode, Listener]]:
+    """`start(name=value, ...)` spins a camera node with these parameters and a listener."""
+
+    def make(**values: object) -> tuple[CameraNode, Listener]:
+        node = camera_node(**values)
+        listener = Listener()
+        spin(node, listener)
+        return node, listener
+
+    return make
+
+
+def camera_node(**values: object) -> CameraNode:
+    given = {"name": "camera_3", "rate_hz": 20.0} | values
+    return CameraNode([Parameter(name, value=value) for name, value in given.items()])
+
+
+def test_images_come_with_frame_stamp_and_calibration(start, folder, wait_until):
+    calibration = str(folder.parent / "calibration.yaml")
+    _, listener = start(path=str(folder), loop=True, calibration=calibration)
+    wait_until(lambda: len(listener.images) >= 3 and len(listener.infos) >= 3)
+    image, info = listener.images[-1], listener.infos[-1]
+    assert image.header.frame_id == info.header.frame_id == "camera_3_optical_frame"
+    assert image_from_msg(image).shape == (48, 64, 3)
+    stamps = [stamp_to_ns(msg.header.stamp) for msg in listener.images]
+    assert (np.diff(stamps) > 0).all()
+    camera = camera_from_info(info, "camera_3")
+    assert camera.K[1].tolist() == [0.0, 61.0, 23.5]
+
+
+def test_distortion_is_kept_on_request(start, folder, wait_until):
+    calibration = str(folder.parent / "calibration.yaml")
+    _, listener = start(path=str(folder), loop=True, calibration=calibration, undistort=False)
+    wait_until(lambda: listener.infos)
+    with pytest.raises(ConfigError, match="distortion"):
+        camera_from_info(listener.infos[-1], "camera_3")
+
+
+def test_uncalibrated_camera_says_so(start, folder, wait_until):
+    _, listener = start(path=str(folder), loop=True)
+    wait_until(lambda: listener.infos)
+    assert listener.infos[-1].k[0] == 0.0
+
+
+def test_end_of_the_recording_is_told(start, folder, wait_until):
+    _, listener = start(path=str(folder))
+    wait_until(lambda: any("at its end" in status.message for status in listener.statuses))
+    ended = next(s for s in listener.statuses if "at its end" in s.message)
+    assert ended.level == DiagnosticStatus.WARN
+    published = next(pair.value for pair in ended.values if pair.key == "published")
+    assert published == "20"
+
+
+def test_wrong_size_of_calibration_is_told(start, folder, wait_until):
+    calibration = folder.parent / "calibration.yaml"
+    calibration.write_text(CALIBRATION.replace("image_width: 64", "image_width: 32"))
+    _, listener = start(path=str(folder), loop=True, calibration=str(calibration))
+    wait_until(lambda: any("Calibrate at the size" in s.message for s in listener.statuses))
+    assert not listener.images
+
+
+@pytest.mark.parametrize("parameter", ["path", "calibration"])
+def test_missing_files_end_the_node(ros_context, parameter):
+    with pytest.raises(ConfigError, match="/nowhere/x"):
+        camera_node(**{parameter: "/nowhere/x"})
+
+
+def test_process_without_its_device_says_so_and_ends(start_process):
+    process = start_process(
+        "njf_perception.nodes.camera",
+        "--ros-args",
+        "-p",
+        "device:=/dev/v4l/by-id/none",
+        stderr=subprocess.PIPE,
+    )
+    _, errors = process.communicate(timeout=60.0)
+    assert process.returncode == 1
+    assert "error: camera_0: cannot open /dev/v4l/by-id/none" in errors
