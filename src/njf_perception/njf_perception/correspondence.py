@@ -21,20 +21,34 @@ from njf_perception.trackers.patches import align, make_templates, smooth_grey
 class CorrespondenceConfig(Config):
     """Settings; the defaults suit a robot part of 15 pixels and more."""
 
-    upsampling: int = Field(2, ge=1, le=4, description="enlargement before features are found")
-    contrast: float = Field(0.01, gt=0, description="smallest contrast of a feature (SIFT)")
-    colour_weight: float = Field(
-        5.0, ge=0, description="of the colour around a feature against its descriptor"
+    upsampling: int = Field(
+        default=2, ge=1, le=4, description="enlargement before features are found"
     )
-    difference: float = Field(8.0, gt=0, description="grey levels that count as a change")
-    neighbours: int = Field(8, ge=2, description="near matches that propose how a part moved")
-    part_px: float = Field(40.0, gt=0, description="largest radius of one rigid part [px]")
-    agreement_px: float = Field(2.0, gt=0, description="matches agree with a part's motion to [px]")
-    part_matches: int = Field(4, ge=3, description="fewer agreeing matches are no part")
-    patch_radius_px: int = Field(5, ge=2, description="half size of the aligned patches [px]")
-    correlation: float = Field(0.85, ge=0, le=1, description="smallest fit of aligned patches")
-    motion_px: float = Field(0.5, ge=0, description="points that moved less are background [px]")
-    spacing_px: float = Field(3.0, ge=0, description="smallest distance between points [px]")
+    contrast: float = Field(default=0.01, gt=0, description="smallest contrast of a feature (SIFT)")
+    colour_weight: float = Field(
+        default=5.0, ge=0, description="of the colour around a feature against its descriptor"
+    )
+    difference: float = Field(default=8.0, gt=0, description="grey levels that count as a change")
+    neighbours: int = Field(
+        default=8, ge=2, description="near matches that propose how a part moved"
+    )
+    part_px: float = Field(default=40.0, gt=0, description="largest radius of one rigid part [px]")
+    agreement_px: float = Field(
+        default=2.0, gt=0, description="matches agree with a part's motion to [px]"
+    )
+    part_matches: int = Field(default=4, ge=3, description="fewer agreeing matches are no part")
+    patch_radius_px: int = Field(
+        default=5, ge=2, description="half size of the aligned patches [px]"
+    )
+    correlation: float = Field(
+        default=0.85, ge=0, le=1, description="smallest fit of aligned patches"
+    )
+    motion_px: float = Field(
+        default=0.5, ge=0, description="points that moved less are background [px]"
+    )
+    spacing_px: float = Field(
+        default=3.0, ge=0, description="smallest distance between points [px]"
+    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,7 @@ def _features(
     size = (scale * image.shape[1], scale * image.shape[0])
     large = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
     region = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    sift = cv2.SIFT_create(contrastThreshold=config.contrast)
+    sift = cv2.SIFT.create(contrastThreshold=config.contrast)
     keypoints, descriptors = sift.detectAndCompute(large, region)
     if not keypoints:
         return np.zeros((0, 2), np.float32), np.zeros((0, 130), np.float32)

@@ -1,5 +1,7 @@
 """The perception node through a real graph: images in, encodings and depth out, faults told."""
 
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,12 +36,13 @@ class Probe(Node):
         self.images = self.create_publisher(Image, "camera_0/image_raw", 5)
         self.infos = self.create_publisher(CameraInfo, "camera_0/camera_info", 5)
         self.create_subscription(SceneEncoding, "perception/encoding", self.encodings.append, 1)
-        self.create_subscription(
-            DiagnosticArray, "/diagnostics", lambda msg: self.statuses.extend(msg.status), 10
-        )
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.camera = camera
         self.image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
         self.create_timer(0.05, self._send)
+
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        self.statuses.extend(msg.status)
 
     def _send(self) -> None:
         stamp = ns_to_stamp(self.get_clock().now().nanoseconds)
@@ -60,10 +63,9 @@ def start(
     """`start(checkpoint, camera=...)` spins a perception node and a probe."""
 
     def make(checkpoint: Path | str, camera: str = "camera_0") -> tuple[PerceptionNode, Probe]:
-        node, probe = PerceptionNode(), Probe(tiny_camera)
-        node.set_parameters(
-            [Parameter("checkpoint", value=str(checkpoint)), Parameter("camera", value=camera)]
-        )
+        values = {"checkpoint": str(checkpoint), "camera": camera}
+        node = PerceptionNode([Parameter(name, value=value) for name, value in values.items()])
+        probe = Probe(tiny_camera)
         spin(node, probe)
         return node, probe
 
@@ -158,3 +160,13 @@ def test_parameters_out_of_range_are_refused(ros_context):
     result = node.set_parameters([Parameter("num_threads", value=0)])[0]
     node.destroy_node()
     assert not result.successful and "num_threads" in result.reason
+
+
+def test_process_ends_cleanly_on_sigint(spin, tiny_camera, start_process, wait_until):
+    probe = Probe(tiny_camera)
+    spin(probe)
+    process = start_process("njf_perception.nodes.perception", stderr=subprocess.PIPE)
+    wait_until(lambda: probe.statuses, timeout_s=60.0, what="the process")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30.0) == 0
+    assert "Traceback" not in process.stderr.read()

@@ -1,10 +1,12 @@
 """Node `perception`: encodes the newest image of one camera for the Jacobian field."""
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -25,7 +27,7 @@ from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Heal
 from njf_perception.nodes.encoding import encoding_to_msg
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
-from njf_perception.scene import PixelNerfScene
+from njf_perception.scene import PixelNerf, PixelNerfScene
 
 _LARGEST_K_CHANGE = 0.02  # of the focal length; the model knows one calibration
 
@@ -37,8 +39,8 @@ class PerceptionNode(LifecycleNode):
     made at a low rate, in a thread of their own, and only while somebody subscribes.
     """
 
-    def __init__(self) -> None:
-        super().__init__("perception")
+    def __init__(self, overrides: list[Parameter] | None = None) -> None:
+        super().__init__("perception", parameter_overrides=overrides)
         self._name: str = declare(
             self, "camera", "camera_0", "Name of the camera whose images are encoded"
         )
@@ -48,6 +50,7 @@ class PerceptionNode(LifecycleNode):
         declare(self, "depth_width", 80, "Width of depth and confidence images [px]", 8, 640)
         self._problem = ""
         self._camera: Camera | None = None
+        self._model: PixelNerf | None = None
         self._workers: list[LatestWorker] = []
         self._encoded = Figures()
         self._age_s = float("nan")
@@ -83,7 +86,7 @@ class PerceptionNode(LifecycleNode):
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         for publisher in (self._encodings, self._depths, self._confidences):
-            self.destroy_lifecycle_publisher(publisher)
+            self.destroy_lifecycle_publisher(publisher)  # pyright: ignore[reportArgumentType]
         self._camera = None
         self._model = None
         return TransitionCallbackReturn.SUCCESS
@@ -104,18 +107,21 @@ class PerceptionNode(LifecycleNode):
         Raises:
             CheckpointError: unreadable, or made for another camera.
         """
-        checkpoint = load_checkpoint(self.get_parameter("checkpoint").value)
-        self._name = self.get_parameter("camera").value
+        checkpoint = load_checkpoint(self._value("checkpoint"))
+        self._name = self._value("camera")
         if checkpoint.info.camera.name != self._name:
             raise CheckpointError(
                 f"checkpoint is for camera '{checkpoint.info.camera.name}', this node reads "
                 f"'{self._name}'. Set the parameter camera, or use the checkpoint of this camera."
             )
-        torch.set_num_threads(self.get_parameter("num_threads").value)
+        torch.set_num_threads(self._value("num_threads"))
         self._info, self._content_id = checkpoint.info, checkpoint.content_id
-        self._model = checkpoint.scene_model()
+        model = self._model = checkpoint.scene_model()
         camera = checkpoint.info.camera.camera()
-        self._model.encode(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
+        model.encode(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
 
     def _connect(self) -> None:
         command_qos = QoSProfile(depth=1)
@@ -150,8 +156,8 @@ class PerceptionNode(LifecycleNode):
 
     def _encode(self, msg: Image) -> None:
         """Encode one image; runs in the image worker."""
-        camera = self._camera
-        if camera is None:  # _health tells what is wrong with the camera info
+        camera, model = self._camera, self._model
+        if camera is None or model is None:  # _health tells what is wrong with the camera info
             return
         begin = time.perf_counter()
         image = image_from_msg(msg)
@@ -160,7 +166,7 @@ class PerceptionNode(LifecycleNode):
                 f"Image of {msg.width} x {msg.height} px, its camera_info says {camera.width} x "
                 f"{camera.height}. Repair the camera node."
             )
-        scene = self._model.encode(image, camera)
+        scene = model.encode(image, camera)
         self._encodings.publish(
             encoding_to_msg(scene.encoding, camera, self._content_id, msg.header)
         )
@@ -172,14 +178,14 @@ class PerceptionNode(LifecycleNode):
     def _offer_depth(self, scene: PixelNerfScene, header: Header) -> None:
         wanted = self._depths.get_subscription_count() + self._confidences.get_subscription_count()
         if wanted and time.monotonic() >= self._next_depth_s:
-            period_s = 1.0 / self.get_parameter("depth_rate_hz").value
+            period_s = 1.0 / self._value("depth_rate_hz")
             self._next_depth_s = time.monotonic() + period_s
             self._depth_worker.submit((scene, header))
 
     def _publish_depth(self, item: tuple[PixelNerfScene, Header]) -> None:
         """Runs in the depth worker."""
         scene, header = item
-        depth, confidence = depth_view(scene, scene.camera, self.get_parameter("depth_width").value)
+        depth, confidence = depth_view(scene, scene.camera, self._value("depth_width"))
         self._depths.publish(image_to_msg(depth, header, "32FC1"))
         self._confidences.publish(image_to_msg(confidence, header, "32FC1"))
 

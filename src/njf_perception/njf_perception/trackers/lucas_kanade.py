@@ -23,30 +23,39 @@ from njf_perception.trackers.patches import (
 class LucasKanadeConfig(Config):
     """Settings of the tracker; the defaults suit 320 x 240 to 640 x 480 images."""
 
-    window_px: int = Field(15, ge=5, description="window of the image-to-image step [px]")
-    levels: int = Field(3, ge=0, le=6, description="pyramid levels above full size")
-    patch_radius_px: int = Field(5, ge=2, description="half size of the anchor patch [px]")
+    window_px: int = Field(default=15, ge=5, description="window of the image-to-image step [px]")
+    levels: int = Field(default=3, ge=0, le=6, description="pyramid levels above full size")
+    patch_radius_px: int = Field(default=5, ge=2, description="half size of the anchor patch [px]")
     forward_backward_px: float = Field(
-        0.7, gt=0, description="largest distance between a point and its way there and back [px]"
+        default=0.7,
+        gt=0,
+        description="largest distance between a point and its way there and back [px]",
     )
     largest_residual: float = Field(
-        10.0, gt=0, description="mean difference of a window between two images [grey level]"
+        default=10.0,
+        gt=0,
+        description="mean difference of a window between two images [grey level]",
     )
     anchor_shift_px: float = Field(
-        3.0, gt=0, description="largest correction by the anchor patch, at its edge [px]"
+        default=3.0, gt=0, description="largest correction by the anchor patch, at its edge [px]"
     )
-    recovery_shift_px: float = Field(4.0, gt=0, description="the same for a lost point [px]")
+    recovery_shift_px: float = Field(
+        default=4.0, gt=0, description="the same for a lost point [px]"
+    )
     smallest_correlation: float = Field(
-        0.7, ge=0, le=1, description="a point whose anchor patch fits worse is not visible"
+        default=0.7, ge=0, le=1, description="a point whose anchor patch fits worse is not visible"
     )
     largest_drop: float = Field(
-        0.2, gt=0, description="a larger drop of the fit in one image is an occlusion"
+        default=0.2, gt=0, description="a larger drop of the fit in one image is an occlusion"
     )
     renewal_correlation: float = Field(
-        0.75, ge=0, le=1, description="a visible point that fits worse gets a new anchor patch"
+        default=0.75,
+        ge=0,
+        le=1,
+        description="a visible point that fits worse gets a new anchor patch",
     )
     recovery_correlation: float = Field(
-        0.85, ge=0, le=1, description="fit a lost point must reach to be visible again"
+        default=0.85, ge=0, le=1, description="fit a lost point must reach to be visible again"
     )
 
 
@@ -160,11 +169,11 @@ class LucasKanadeTracker:
         """Whether no patch pixel differs by more than the limit between two sets of warps."""
         shift = np.linalg.norm(a[:, :, 2] - b[:, :, 2], axis=1)
         turn = np.linalg.norm(a[:, :, :2] - b[:, :, :2], axis=(1, 2))
-        return shift + self._config.patch_radius_px * turn <= limit_px
+        return np.asarray(shift + self._config.patch_radius_px * turn <= limit_px)
 
     def _inside(self, points: Float32[np.ndarray, "n 2"]) -> Bool[np.ndarray, " n"]:
         height, width = self._shape[:2]
-        return ((points >= 0) & (points <= (width - 1, height - 1))).all(axis=1)
+        return np.all((points >= 0) & (points <= (width - 1, height - 1)), axis=1)
 
     def _renew(self, grey: Float32[np.ndarray, "h w"], which: Int64[np.ndarray, " k"]) -> None:
         """Cut anchor patches anew where appearance changed slowly (a surface turning away)."""

@@ -36,8 +36,8 @@ class Templates:
 
     def __getitem__(self, index: Int64[np.ndarray, " k"]) -> "Templates":
         """The templates of some points."""
-        parts = (self.values, self.norm, self.weights, self.solve)
-        return Templates(*(part[index] for part in parts), self.offsets)
+        values, norm = self.values[index], self.norm[index]
+        return Templates(values, norm, self.weights[index], self.solve[index], self.offsets)
 
     def __setitem__(self, index: Int64[np.ndarray, " k"], other: "Templates") -> None:
         """Replace the templates of some points."""
