@@ -230,7 +230,9 @@ class SafetyGate:
             return self._held_output()
         if self._stop_pending:
             self._stop_pending = False
-            self._applied = self._target = np.clip(measured, self._lower, self._upper)
+            self._applied = np.clip(measured, self._lower, self._upper)
+            if self._mode != GateState.RUNNING:  # no command since the reset
+                self._target = self._applied
         self._check_watchdog(now_s)
         allowed = self._max_rate * self._bounded(dt_s)
         wanted = self._target - self._applied

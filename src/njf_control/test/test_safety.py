@@ -221,6 +221,14 @@ def test_reset_forgets_old_commands_and_asks_for_a_near_one(robot):
     assert not robot.gate.reset().accepted, "nothing is latched any more"
 
 
+def test_a_command_right_after_the_reset_counts(robot):
+    robot.step()
+    robot.gate.estop("test")
+    robot.gate.reset()
+    assert robot.submit(0.04, 0.0, 0.0).accepted
+    assert robot.step().applied[0] == 0.04
+
+
 def test_a_fault_stays_until_activation(robot):
     robot.gate.fault("unplugged")
     robot.gate.fault("a later complaint")
