@@ -26,7 +26,7 @@ _PATIENCE_S = 1.0
 
 
 class CameraNode(Node):
-    """Publishes `<name>/image_raw` and `<name>/camera_info`, stamped with the acquisition time.
+    """Publishes `<camera>/image_raw` and `<camera>/camera_info`, stamped with the acquisition time.
 
     Without a calibration the camera info says so (K is zero, REP 104). With one, lens distortion
     is removed before publishing unless `undistort` is false: the models expect a pinhole camera.
@@ -34,7 +34,7 @@ class CameraNode(Node):
 
     def __init__(self, overrides: list[Parameter] | None = None) -> None:
         super().__init__("camera", parameter_overrides=overrides)
-        self._name: str = declare(self, "name", "camera_0", "Topic namespace and frame prefix")
+        self._name: str = declare(self, "camera", "camera_0", "Topic namespace and frame prefix")
         self._calibration = self._load_calibration()
         self._undistorter = self._make_undistorter()
         self._source = self._open_source()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
@@ -25,6 +25,7 @@ from njf_perception.nodes.conversions import (
 )
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
 from njf_perception.nodes.encoding import encoding_to_msg
+from njf_perception.nodes.lifecycle import GuardedLifecycleNode
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 from njf_perception.scene import PixelNerf, PixelNerfScene
@@ -32,7 +33,7 @@ from njf_perception.scene import PixelNerf, PixelNerfScene
 _LARGEST_K_CHANGE = 0.02  # of the focal length; the model knows one calibration
 
 
-class PerceptionNode(LifecycleNode):
+class PerceptionNode(GuardedLifecycleNode):
     """Subscribes to one camera; publishes the scene encoding of every image it keeps up with.
 
     `perception/depth` and `perception/confidence` cost far more than the encoding, so they are
@@ -58,14 +59,7 @@ class PerceptionNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the checkpoint and connect the topics; refuse a checkpoint that does not fit."""
-        try:
-            self._load()
-        except NjfError as error:
-            self._report(error)
-            return TransitionCallbackReturn.FAILURE
-        self._problem = ""
-        self._connect()
-        return TransitionCallbackReturn.SUCCESS
+        return self.attempt(self._configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to encode."""
@@ -100,6 +94,15 @@ class PerceptionNode(LifecycleNode):
         """Stop the threads on every path out."""
         self._stop_workers()
         super().destroy_node()
+
+    def _configure(self) -> None:
+        try:
+            self._load()
+        except NjfError as error:
+            self._problem = str(error)
+            raise
+        self._problem = ""
+        self._connect()
 
     def _load(self) -> None:
         """Load the model and run it once, so that the first image is not late.
