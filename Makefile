@@ -22,7 +22,7 @@ demo: setup ## reach goals with a simulated robot [ROBOT=finger GOALS=20 SEED=0]
 	$(BIN)/njf demo --robot $(ROBOT) --goals $(GOALS) --seed $(SEED)
 
 train-%: setup ## record, make the dataset, train and evaluate a robot: make train-finger
-	$(BIN)/njf pipeline --robot $*
+	$(BIN)/njf pipeline --robot $* --seed $(SEED)
 
 test: setup ## every test
 	$(BIN)/pytest

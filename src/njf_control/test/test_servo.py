@@ -5,6 +5,7 @@ as well, so nothing here depends on the speed of the machine.
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -422,7 +423,7 @@ def test_a_plateau_is_judged_by_height_and_correction(
 
 
 def test_range_is_the_smaller_of_robots_and_models() -> None:
-    robot = load_robot("config/robots/finger.yaml")
+    robot = load_robot(Path(__file__).parents[3] / "config/robots/finger.yaml")
     space = CommandSpace.of(robot, np.array([0.2, 0.0, 0.0]), np.array([1.2, 1.0, 2.0]))
     np.testing.assert_allclose(space.lower, [-1.0, -1.0, -0.6])
     np.testing.assert_allclose(space.upper, [1.0 / 1.2, 1.0, 0.6])
