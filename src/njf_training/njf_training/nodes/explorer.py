@@ -45,7 +45,7 @@ class Explorer(Node):
         first = declare(self, "first_trajectory", 0, "to continue a plan [count]", 0, 1_000_000)
         rate_hz = declare(self, "command_rate_hz", 40.0, "of the command stream [Hz]", 25.0, 200.0)
         self._settle_s = declare(
-            self, "settle_time", 0.12, "stillness before an image [s]", 0.0, 10.0
+            self, "settle_time", 0.08, "stillness before an image [s]", 0.0, 10.0
         )
         self._tolerance = declare(
             self, "settle_tolerance", 0.01, "spread that counts as still [of half range]", 1e-4, 0.5
@@ -81,7 +81,7 @@ class Explorer(Node):
 
     def destroy_node(self) -> None:
         """Leave the progress bar in order; what was captured is in the bag already."""
-        elapsed_s = time.monotonic() - self._started_s
+        elapsed_s = self._bar.format_dict["elapsed"]
         self._bar.close()
         rate_hz = self._done / elapsed_s
         print(
@@ -121,6 +121,7 @@ class Explorer(Node):
                 self._setpoint = measured  # the gate wants the first command near it
         elif self._state is None:
             if self._is_running and self._client.service_is_ready():
+                self._bar.reset()  # its clock starts with the motion
                 self._go_to_next()
         elif self._settled is not None and self._settled.update(
             time.monotonic(), applied, measured
@@ -205,7 +206,7 @@ class Explorer(Node):
 
     def _count_state(self) -> None:
         self._done += 1
-        per_minute = 60 * self._done / (time.monotonic() - self._started_s)
+        per_minute = 60 * self._done / self._bar.format_dict["elapsed"]
         self._bar.set_postfix_str(f"{per_minute:.0f} states/min", refresh=False)
         self._bar.update()
 

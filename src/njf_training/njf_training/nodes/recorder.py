@@ -39,7 +39,6 @@ TYPES = {
     "njf_msgs/msg/CommandApplied": CommandApplied,
     "njf_msgs/msg/SafetyState": SafetyState,
 }
-STALE_APPLIED_NS = 500_000_000  # an applied command older than this labels no image
 DEADLINE_CHECK_S = 0.05
 
 
@@ -114,6 +113,7 @@ class Recorder(Node):
     def _on_state(self, topic: Topic, data: bytes) -> None:
         if topic.name == "command_applied":
             self._applied = data
+            self._answer_ready()
         self._write(topic.name, data)
 
     def _on_camera_info(self, topic: Topic, data: bytes) -> None:
@@ -127,11 +127,7 @@ class Recorder(Node):
         if self._streaming:
             self._write(topic.name, data, received_ns)
         self._picker.offer(topic.camera, received_ns, data)
-        for waiting in list(self._waiting):
-            stills = self._picker.pick(waiting.not_before_ns)
-            if stills is not None:
-                self._waiting.remove(waiting)
-                waiting.stills.set_result(stills)
+        self._answer_ready()
 
     @property
     def _streaming(self) -> bool:
@@ -142,17 +138,28 @@ class Recorder(Node):
     ) -> Capture.Response:
         """Wait for the images without blocking the executor, then write them and their label."""
         not_before_ns = stamp_to_ns(request.not_before)
-        stills = self._picker.pick(not_before_ns)
-        if stills is None:
-            waiting = _Waiting(not_before_ns, time.monotonic() + request.timeout_s, Future())
-            self._waiting.append(waiting)
-            stills = await waiting.stills
+        deadline_s = time.monotonic() + request.timeout_s
+        waiting = _Waiting(not_before_ns, deadline_s, Future())
+        self._waiting.append(waiting)
+        self._answer_ready()
+        stills = await waiting.stills
         response.message = self._write_state(request, stills)
         response.success = not response.message
         if self._recording is not None:
             self._recording.captures += response.success
             self._recording.failed_captures += not response.success
         return response
+
+    def _answer_ready(self) -> None:
+        """Hand over images to the requests that have all of them, and a label as fresh."""
+        for waiting in list(self._waiting):
+            stills = self._picker.pick(waiting.not_before_ns)
+            if stills is not None and self._is_labelled(waiting.not_before_ns):
+                self._waiting.remove(waiting)
+                waiting.stills.set_result(stills)
+
+    def _is_labelled(self, not_before_ns: int) -> bool:
+        return self._applied is not None and header_stamp_ns(self._applied) >= not_before_ns
 
     def _expire(self) -> None:
         for waiting in list(self._waiting):
@@ -162,12 +169,11 @@ class Recorder(Node):
 
     def _write_state(self, request: Capture.Request, stills: dict[str, Still] | None) -> str:
         """Write one settled state; returns why not, or an empty string."""
-        if stills is None:
-            silent = ", ".join(self._picker.silent(stamp_to_ns(request.not_before)))
-            return f"no image from {silent} within {request.timeout_s:.1f} s. Is it publishing?"
+        if stills is None or self._applied is None:
+            silent = self._picker.silent(stamp_to_ns(request.not_before))
+            what = f"image from {', '.join(silent)}" if silent else "command_applied"
+            return f"no {what} within {request.timeout_s:.1f} s. Is it publishing?"
         now_ns = self.get_clock().now().nanoseconds
-        if self._applied is None or now_ns - header_stamp_ns(self._applied) > STALE_APPLIED_NS:
-            return "no fresh command_applied; the images would have no label. Is the driver active?"
         kept = self._streaming or all(
             self._write(f"{camera}/image_raw", still.data, still.received_ns)
             for camera, still in stills.items()

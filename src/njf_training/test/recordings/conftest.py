@@ -272,6 +272,7 @@ def _fake_robot() -> Any:
         def __init__(self) -> None:
             super().__init__("fake_robot")
             self.silent_cameras: set[str] = set()
+            self.silent_driver = False
             self.safety = SafetyState.READY
             self.position = np.zeros(2)
             self._goal = np.zeros(2)
@@ -299,6 +300,8 @@ def _fake_robot() -> Any:
                 self._goal = np.array(message.values)
 
         def _cycle(self) -> None:
+            if self.silent_driver:
+                return
             with self._lock:
                 if self.safety == SafetyState.RUNNING:
                     self.position = self.position + np.clip(self._goal - self.position, -0.2, 0.2)

@@ -66,7 +66,7 @@ def test_sigint_leaves_a_usable_recording(
     bag = tmp_path / "bag"
     recorder = launch("recorder", output=bag, mode="stills")
     explorer = launch("explorer", states=10_000)
-    wait_until(lambda: bag.exists() and _marks(bag) >= 2, 120.0, "two states")
+    wait_until(lambda: (bag / "bag.mcap").exists() and _marks(bag) >= 2, 120.0, "two states")
     output = finish(explorer)
     assert explorer.returncode == 0 and "states in" in output
     finish(recorder)
@@ -82,7 +82,7 @@ def test_an_emergency_stop_ends_the_exploration(
     bag = tmp_path / "bag"
     launch("recorder", output=bag, mode="stills")
     explorer = launch("explorer", states=10_000)
-    wait_until(lambda: bag.exists() and _marks(bag) >= 1, 120.0, "a state")
+    wait_until(lambda: (bag / "bag.mcap").exists() and _marks(bag) >= 1, 120.0, "a state")
     fake_robot.safety = SafetyState.ESTOP
     output, _ = explorer.communicate(timeout=60)
     assert explorer.returncode == 1
@@ -96,7 +96,7 @@ def test_a_dead_recorder_ends_the_exploration(
     bag = tmp_path / "bag"
     recorder = launch("recorder", output=bag, mode="stills")
     explorer = launch("explorer", states=10_000, capture_timeout=1.0)
-    wait_until(lambda: bag.exists() and _marks(bag) >= 1, 120.0, "a state")
+    wait_until(lambda: (bag / "bag.mcap").exists() and _marks(bag) >= 1, 120.0, "a state")
     os.kill(recorder.pid, signal.SIGKILL)
     recorder.wait()
     output, _ = explorer.communicate(timeout=60)
@@ -110,10 +110,10 @@ def test_a_silent_camera_ends_the_exploration(
 ) -> None:
     fake_robot.silent_cameras = {"camera_2"}
     launch("recorder", output=tmp_path / "bag", mode="stills")
-    explorer = launch("explorer", states=5, capture_timeout=0.5)
+    explorer = launch("explorer", states=5, capture_timeout=2.0)
     output, _ = explorer.communicate(timeout=120)
     assert explorer.returncode == 1
-    assert "capture failed 3 times: no image from camera_2" in output
+    assert "capture failed 3 times: no image from" in output and "camera_2 within" in output
 
 
 def _marks(bag: Path) -> int:

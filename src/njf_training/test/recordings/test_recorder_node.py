@@ -107,6 +107,18 @@ def test_a_silent_camera_is_named(
     assert "2 captures, 1 failed" in finish(process, signal.SIGTERM)
 
 
+def test_images_without_a_label_are_not_captured(
+    fake_robot: Any, record: Start, capture: Callable[..., Any], tmp_path: Path
+) -> None:
+    process = record(tmp_path / "bag", "stills", stdout=subprocess.PIPE)
+    assert capture(0, 0)[0].success
+    fake_robot.silent_driver = True
+    response, _ = capture(0, 1, timeout_s=1.5, ahead_s=0.3)
+    assert not response.success and "no command_applied" in response.message
+    finish(process)
+    assert len(read_contents(tmp_path / "bag").marks) == 1
+
+
 def test_a_stream_reads_back_with_every_tool(
     fake_robot: Any, record: Start, wait_until: Wait, tmp_path: Path
 ) -> None:
@@ -114,7 +126,9 @@ def test_a_stream_reads_back_with_every_tool(
     process = record(tmp_path / "run.mcap", "stream", stdout=subprocess.PIPE)
     folder = tmp_path / "run"  # until the recording is closed
     wait_until(
-        lambda: folder.exists() and counts(folder)["/camera_2/image_raw"] > 10, 60.0, "images"
+        lambda: (folder / "run.mcap").exists() and counts(folder)["/camera_2/image_raw"] > 10,
+        60.0,
+        "images",
     )
     finish(process)
     written = counts(tmp_path / "run.mcap")
@@ -136,7 +150,11 @@ def test_kill_9_loses_at_most_the_last_seconds(
 ) -> None:
     process = record(tmp_path / "bag", "stream", stdout=subprocess.DEVNULL)
     bag = tmp_path / "bag"
-    wait_until(lambda: bag.exists() and counts(bag)["/camera_0/image_raw"] > 10, 60.0, "images")
+    wait_until(
+        lambda: (bag / "bag.mcap").exists() and counts(bag)["/camera_0/image_raw"] > 10,
+        60.0,
+        "images",
+    )
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     killed_ns = fake_robot.get_clock().now().nanoseconds
