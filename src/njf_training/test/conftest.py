@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,7 +15,11 @@ HEIGHT_M = 0.04
 REACH_M = 0.06  # motion per radian of command
 WIDTH, HEIGHT = 64, 48
 EYES = {"camera_0": (0.0, -0.35, 0.4), "camera_1": (0.4, 0.1, 0.35), "camera_2": (-0.3, 0.3, 0.4)}
-ROLES = {"camera_0": "control", "camera_1": "training", "camera_2": "training"}
+ROLES: dict[str, Literal["control", "training"]] = {
+    "camera_0": "control",
+    "camera_1": "training",
+    "camera_2": "training",
+}
 
 
 def look_at_ball(name: str) -> Camera:
