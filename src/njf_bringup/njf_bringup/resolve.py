@@ -28,7 +28,7 @@ def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
     nodes = []
     for node in graph.nodes:
         if all(arguments[name] in wanted for name, wanted in node.when.items()):
-            nodes += _copies(node, values)
+            nodes += _copies(node, values, robot)
     return ResolvedGraph(nodes, arguments, robot)
 
 
@@ -77,12 +77,14 @@ def _from_robot(robot: RobotConfig, arguments: Mapping[str, Value]) -> dict[str,
     }
 
 
-def _copies(node: NodeDescription, values: dict[str, Value]) -> list[NodeSpec]:
+def _copies(node: NodeDescription, values: dict[str, Value], robot: RobotConfig) -> list[NodeSpec]:
     if not node.for_each_camera:
         return [_spec(node, values)]
-    cameras = values["camera_names"]
-    assert isinstance(cameras, list)  # by construction in _from_robot
-    return [_spec(node, values | {"camera": camera}) for camera in cameras]
+    return [
+        _spec(node, values | {"camera": c.name, "camera_width": c.width, "camera_height": c.height})
+        for c in robot.cameras
+        if values["cameras"] == "all" or c.role == "control"
+    ]
 
 
 def _spec(node: NodeDescription, values: Mapping[str, Value]) -> NodeSpec:

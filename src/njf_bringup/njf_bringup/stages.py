@@ -1,6 +1,6 @@
 """The stages from a robot to its checkpoint; each writes one thing and is skipped once it is there.
 
-data/<robot>/bag  ->  dataset  ->  training/checkpoint.pt  ->  metrics.json  ->  checkpoints/<robot>
+bag  ->  dataset  ->  training/checkpoint.pt  ->  flow.json, demo/metrics.json  ->  checkpoints/
 """
 
 import json
@@ -15,6 +15,7 @@ from njf_control.robot import load_robot
 from njf_perception.config import load_config
 from njf_perception.errors import ConfigError
 
+LOOP_GOALS = 20
 EVALUATED_MOTIONS = 40  # each takes some seconds: eight views, traced exactly
 
 
@@ -61,12 +62,16 @@ def evaluate(
     return figures
 
 
-def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> None:
-    """Record, convert, train and evaluate into `home`, then copy the result to checkpoints/."""
+def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bool:
+    """Record, convert, train, evaluate and close the loop, all in `home`; finished stages stay.
+
+    With `install` the checkpoint and its metrics are copied to checkpoints/<robot>. Returns
+    whether the closed loop met its criteria.
+    """
     from njf_bringup.commands.explore import explore_into
 
     bag, dataset, training = home / "bag", home / "dataset", home / "training"
-    checkpoint, metrics = training / "checkpoint.pt", home / "metrics.json"
+    checkpoint, flow, loop = training / "checkpoint.pt", home / "flow.json", home / "demo"
 
     def explore() -> None:
         shutil.rmtree(bag, ignore_errors=True)  # unfinished, or this stage would be skipped
@@ -75,13 +80,25 @@ def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> No
     _stage("record", bag / "metadata.yaml", explore)
     _stage("dataset", dataset / "dataset.json", lambda: convert(robot, bag, dataset))
     _stage("train", training / "done", lambda: _train_once(robot, dataset, training))
-    _stage("evaluate", metrics, lambda: evaluate(robot, checkpoint, dataset, metrics))
+    _stage("evaluate", flow, lambda: evaluate(robot, checkpoint, dataset, flow))
+    _stage("demo", loop / "metrics.json", lambda: close_loop(robot, checkpoint, loop, seed))
+    metrics = {
+        "flow": json.loads(flow.read_text()),
+        "closed_loop": json.loads((loop / "metrics.json").read_text()),
+    }
     if install:
-        target = root() / "checkpoints" / robot
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copy(checkpoint, target / f"{robot}.pt")
-        shutil.copy(metrics, target / "metrics.json")
-        print(f"installed {target}/{robot}.pt")
+        _install(robot, checkpoint, metrics)
+    from njf_bringup.demo.verdict import succeeded
+
+    return succeeded(metrics["closed_loop"])
+
+
+def close_loop(robot: str, checkpoint: Path, out: Path, seed: int) -> None:
+    """Reach goals with a checkpoint and print the verdict."""
+    from njf_bringup.demo.goal_kind import GoalKind
+    from njf_bringup.demo.run import DemoOptions, run_demo
+
+    run_demo(DemoOptions(robot, LOOP_GOALS, seed, out, checkpoint, GoalKind.TRACKS))
 
 
 def evaluation_table(figures: dict[str, Any]) -> str:
@@ -95,6 +112,14 @@ def evaluation_table(figures: dict[str, Any]) -> str:
                 cells = "".join(f"{s[key]:9.3f}" for key in ("mean", "median", "p10", "p90"))
                 lines.append(f"{role:<10}{name:<18}{cells}{s['count']:7d}")
     return "\n".join(lines)
+
+
+def _install(robot: str, checkpoint: Path, metrics: dict[str, Any]) -> None:
+    target = root() / "checkpoints" / robot
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(checkpoint, target / f"{robot}.pt")
+    (target / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    print(f"installed {target}/{robot}.pt")
 
 
 def _train_once(robot: str, dataset: Path, training: Path) -> None:

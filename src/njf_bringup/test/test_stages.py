@@ -17,13 +17,15 @@ from njf_perception.errors import ConfigError, DataError
 class Recorder:
     """Stages that only note that they ran, and leave what they promise."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path, metrics: dict) -> None:
         self.ran: list[str] = []
+        self.metrics = metrics
         monkeypatch.setattr(stages, "root", lambda: root)
         monkeypatch.setattr(explore, "explore_into", self.explore)
         monkeypatch.setattr(stages, "convert", self.convert)
         monkeypatch.setattr(stages, "train", self.train)
         monkeypatch.setattr(stages, "evaluate", self.evaluate)
+        monkeypatch.setattr(stages, "close_loop", self.close_loop)
 
     def _leave(self, name: str, path: Path, text: str = "") -> None:
         self.ran.append(name)
@@ -43,25 +45,31 @@ class Recorder:
     def evaluate(self, robot: str, checkpoint: Path, dataset: Path, out: Path) -> None:
         self._leave("evaluate", out, json.dumps({"cosine": 1}))
 
+    def close_loop(self, robot: str, checkpoint: Path, out: Path, seed: int) -> None:
+        self._leave("demo", out / "metrics.json", json.dumps(self.metrics))
+
 
 def test_all_stages_run_once_and_the_result_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
 ) -> None:
-    recorder = Recorder(monkeypatch, tmp_path)
+    recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
     for _ in range(2):
-        stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=True)
-    assert recorder.ran == ["record", "dataset", "train", "evaluate"]
+        assert stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=True)
+    assert recorder.ran == ["record", "dataset", "train", "evaluate", "demo"]
     assert (tmp_path / "checkpoints/finger/finger.pt").read_text() == "weights"
-    assert json.loads((tmp_path / "checkpoints/finger/metrics.json").read_text()) == {"cosine": 1}
+    installed = json.loads((tmp_path / "checkpoints/finger/metrics.json").read_text())
+    assert installed == {"flow": {"cosine": 1}, "closed_loop": demo_metrics}
 
 
-def test_an_unfinished_recording_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_unfinished_recording_is_made_anew_and_a_bad_loop_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
 ) -> None:
-    recorder = Recorder(monkeypatch, tmp_path)
+    demo_metrics["success_rate"] = 0.5
+    recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
     (tmp_path / "data" / "bag").mkdir(parents=True)
     (tmp_path / "data" / "bag" / "bag.mcap").write_text("half")
-    stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=False)
+    good = stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=False)
+    assert not good
     assert recorder.ran[0] == "record"
     assert not (tmp_path / "checkpoints").exists()
 
@@ -72,7 +80,7 @@ def test_a_robot_without_training_configuration_is_told_which_exist() -> None:
 
 
 def test_the_simulator_judges_in_the_robots_channel_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
 ) -> None:
     robot = load_robot(robot_file("finger"))
     positions = np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.4]])  # joint_2, joint_1, joint_0

@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import Robot
+from njf_bringup.commands.options import MaybePath, Robot
 
 
 def bag_to_dataset(
     robot: Robot = "finger",
-    bag: Annotated[Path | None, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Data set; default data/<robot>/dataset.")
-    ] = None,
+    bag: Annotated[MaybePath, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
+    out: Annotated[MaybePath, typer.Option(help="Data set; default data/<robot>/dataset.")] = None,
 ) -> None:
     """Turn a recorded bag into a data set with a quality report."""
     from njf_bringup.stages import convert

@@ -1,11 +1,12 @@
 """`njf demo`: the whole chain in simulation, from camera to command, on random goals."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from njf_bringup.commands.options import Checkpoint, Robot, Seed
+from njf_bringup.demo.goal_kind import GoalKind
 
 
 def demo(
@@ -17,8 +18,8 @@ def demo(
     ),
     checkpoint: Checkpoint = None,
     goal_kind: Annotated[
-        Literal["tracks", "image"], typer.Option(help="How a goal is shown to the servo.")
-    ] = "tracks",
+        GoalKind, typer.Option(help="How a goal is shown to the servo.")
+    ] = GoalKind.TRACKS,
 ) -> None:
     """Reach random goals from one camera; exit status 0 when the robot came near enough."""
     from njf_bringup.demo.run import DemoOptions, run_demo

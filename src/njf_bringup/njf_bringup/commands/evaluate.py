@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import Checkpoint, Robot
+from njf_bringup.commands.options import Checkpoint, MaybePath, Robot
 
 
 def evaluate(
     robot: Robot = "finger",
     checkpoint: Checkpoint = None,
-    dataset: Annotated[Path | None, typer.Option(help="Default data/<robot>/dataset.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Metrics file to write (JSON).")] = None,
+    dataset: Annotated[MaybePath, typer.Option(help="Default data/<robot>/dataset.")] = None,
+    out: Annotated[MaybePath, typer.Option(help="Metrics file to write (JSON).")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Motions to judge, spread evenly.")] = 40,
 ) -> None:
     """Score predicted flow, depth and silhouettes against the simulator's exact ones."""

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import ParamsFile, Robot, RunDir, Seed, Sim
+from njf_bringup.commands.options import MaybePath, ParamsFile, Robot, RunDir, Seed, Sim
 
 
 def explore(
     robot: Robot = "finger",
     sim: Sim = True,
     states: Annotated[int, typer.Option(min=1, help="Settled states to visit.")] = 2000,
-    out: Annotated[Path | None, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
+    out: Annotated[MaybePath, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
     seed: Seed = 0,
     run_dir: RunDir = Path("out/explore"),
     params_file: ParamsFile = None,

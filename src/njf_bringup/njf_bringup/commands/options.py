@@ -1,20 +1,21 @@
 """Options that several verbs share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
+MaybePath = Optional[Path]  # noqa: UP045  # Ubuntu 24.04's typer does not know `Path | None`
 Robot = Annotated[str, typer.Option(help="Robot, the name of a file in config/robots.")]
 Sim = Annotated[
     bool, typer.Option("--sim/--hardware", help="Simulate the hardware behind the real driver.")
 ]
 Checkpoint = Annotated[
-    Path | None, typer.Option(help="Model file; default checkpoints/<robot>/<robot>.pt.")
+    MaybePath, typer.Option(help="Model file; default checkpoints/<robot>/<robot>.pt.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 RunDir = Annotated[Path, typer.Option(help="Folder for logs and parameter files.")]
 Bag = Annotated[Path, typer.Option(help="Bag to write: a folder, or a file ending in .mcap.")]
 ParamsFile = Annotated[
-    Path | None, typer.Option(exists=True, help="YAML file of ROS parameters that win.")
+    MaybePath, typer.Option(exists=True, help="YAML file of ROS parameters that win.")
 ]

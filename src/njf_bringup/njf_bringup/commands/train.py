@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import Robot
+from njf_bringup.commands.options import MaybePath, Robot
 
 
 def train(
     robot: Robot = "finger",
-    dataset: Annotated[Path | None, typer.Option(help="Default data/<robot>/dataset.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Default data/<robot>/training.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Default config/training/<robot>.yaml.")
-    ] = None,
+    dataset: Annotated[MaybePath, typer.Option(help="Default data/<robot>/dataset.")] = None,
+    out: Annotated[MaybePath, typer.Option(help="Default data/<robot>/training.")] = None,
+    config: Annotated[MaybePath, typer.Option(help="Default config/training/<robot>.yaml.")] = None,
 ) -> None:
     """Train a model; continues where an interrupted run left off."""
     from njf_bringup.stages import train as run

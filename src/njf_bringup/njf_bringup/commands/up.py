@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import Checkpoint, ParamsFile, Robot, RunDir, Seed, Sim
+from njf_bringup.commands.options import Checkpoint, MaybePath, ParamsFile, Robot, RunDir, Seed, Sim
 
 
 def up(
@@ -15,7 +15,7 @@ def up(
     cameras: Annotated[str, typer.Option(help="Cameras to run: control or all.")] = "control",
     checkpoint: Checkpoint = None,
     record: Annotated[str, typer.Option(help="Write a bag: none, stream or stills.")] = "none",
-    bag: Annotated[Path | None, typer.Option(help="Where; default <run-dir>/bag.")] = None,
+    bag: Annotated[MaybePath, typer.Option(help="Where; default <run-dir>/bag.")] = None,
     run_dir: RunDir = Path("out/run"),
     namespace: Annotated[str, typer.Option(help="Namespace of all nodes.")] = "",
     params_file: ParamsFile = None,

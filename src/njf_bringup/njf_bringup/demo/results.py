@@ -1,14 +1,11 @@
 """What the demo notes down while it runs; no truth in it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
 
 from njf_perception.trackers.base import Tracks
-
-GoalKind = Literal["tracks", "image"]
 
 
 @dataclass(frozen=True)

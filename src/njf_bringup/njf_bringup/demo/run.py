@@ -14,10 +14,11 @@ import cv2
 from tqdm import tqdm
 
 from njf_bringup.demo.film import write_gif
+from njf_bringup.demo.goal_kind import GoalKind
 from njf_bringup.demo.goals import draw_trials
 from njf_bringup.demo.judge import judge
 from njf_bringup.demo.metrics import TrialStamps
-from njf_bringup.demo.results import GoalKind, Step, TrialRecord
+from njf_bringup.demo.results import Step, TrialRecord
 from njf_bringup.demo.summary import write_summary
 from njf_bringup.demo.verdict import succeeded, table
 from njf_bringup.graph import ResolvedGraph
@@ -105,7 +106,7 @@ def _metrics(
         "robot": options.robot,
         "goals": options.goals,
         "seed": options.seed,
-        "goal_kind": options.goal_kind,
+        "goal_kind": options.goal_kind.value,
         "steps": [record.outcome.steps for record in records],
         "results": [asdict(record.outcome) for record in records],
         "git_revision": git_revision(),

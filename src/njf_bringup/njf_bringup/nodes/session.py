@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import UInt8
 
+from njf_bringup.demo.goal_kind import GoalKind
 from njf_bringup.demo.goals import Trial, sweep_poses
-from njf_bringup.demo.results import GoalKind, Picture, Step, TrialRecord
+from njf_bringup.demo.results import Picture, Step, TrialRecord
 from njf_bringup.nodes.robot_client import RobotClient
 from njf_bringup.nodes.servo_messages import image_goal, tracks_goal
 from njf_control.robot import RobotConfig
@@ -97,7 +98,7 @@ class Session:
 
     def _goal_message(self, start: Picture, goal: Picture, kind: GoalKind):  # noqa: ANN202
         header = self._client.goal_header(start.stamp_ns)
-        if kind == "image":
+        if kind is GoalKind.IMAGE:
             return image_goal(goal, header, SERVO_TIMEOUT_S)
         return tracks_goal(start, goal, header, SERVO_TIMEOUT_S)
 
