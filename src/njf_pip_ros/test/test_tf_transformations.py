@@ -19,6 +19,12 @@ def test_the_order_is_x_y_z_w() -> None:
     np.testing.assert_allclose(quarter_turn_z, [0, 0, half, half], atol=1e-12)
 
 
+def test_composed_quaternions_are_tuples_as_in_the_original() -> None:
+    assert isinstance(tft.quaternion_from_matrix(np.identity(4)), tuple)
+    assert isinstance(tft.quaternion_from_euler(0, 0, 1), tuple)
+    assert isinstance(tft.quaternion_multiply([0, 0, 0, 1], [0, 0, 0, 1]), tuple)
+
+
 def test_a_quarter_turn_about_z_maps_x_to_y() -> None:
     matrix = tft.quaternion_matrix([0, 0, np.sqrt(0.5), np.sqrt(0.5)])
     np.testing.assert_allclose(matrix @ [1, 0, 0, 1], [0, 1, 0, 1], atol=1e-12)
@@ -27,7 +33,7 @@ def test_a_quarter_turn_about_z_maps_x_to_y() -> None:
 def test_matrix_and_quaternion_are_inverse() -> None:
     for _ in range(50):
         quaternion = random_quaternion()
-        back = tft.quaternion_from_matrix(tft.quaternion_matrix(quaternion))
+        back = np.array(tft.quaternion_from_matrix(tft.quaternion_matrix(quaternion)))
         np.testing.assert_allclose(back * np.sign(back @ quaternion), quaternion, atol=1e-9)
 
 

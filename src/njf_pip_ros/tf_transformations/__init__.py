@@ -10,6 +10,9 @@ from functools import reduce
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+# The original answers with tuples here and with arrays elsewhere; node code must work with both.
+Quaternion = tuple[float, float, float, float]
+
 _EPSILON = 4.0 * np.finfo(float).eps
 
 
@@ -48,14 +51,14 @@ def quaternion_matrix(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
     return matrix
 
 
-def quaternion_from_matrix(matrix: np.ndarray) -> np.ndarray:
+def quaternion_from_matrix(matrix: np.ndarray) -> Quaternion:
     """Unit quaternion (w >= 0) of the rotation part of a matrix."""
-    return Rotation.from_matrix(np.asarray(matrix)[:3, :3]).as_quat(canonical=True)
+    return _quaternion(Rotation.from_matrix(np.asarray(matrix)[:3, :3]))
 
 
-def quaternion_from_euler(ai: float, aj: float, ak: float, axes: str = "sxyz") -> np.ndarray:
+def quaternion_from_euler(ai: float, aj: float, ak: float, axes: str = "sxyz") -> Quaternion:
     """Unit quaternion of three Euler angles [rad]."""
-    return Rotation.from_euler(_scipy_axes(axes), [ai, aj, ak]).as_quat(canonical=True)
+    return _quaternion(Rotation.from_euler(_scipy_axes(axes), [ai, aj, ak]))
 
 
 def euler_from_quaternion(
@@ -78,13 +81,14 @@ def euler_from_matrix(matrix: np.ndarray, axes: str = "sxyz") -> tuple[float, fl
 
 def quaternion_multiply(
     quaternion1: Sequence[float] | np.ndarray, quaternion0: Sequence[float] | np.ndarray
-) -> np.ndarray:
+) -> Quaternion:
     """Quaternion of the rotation `quaternion0` followed by `quaternion1`."""
     x1, y1, z1, w1 = quaternion1
     x0, y0, z0, w0 = quaternion0
     vector = w1 * np.array([x0, y0, z0]) + w0 * np.array([x1, y1, z1])
     vector += np.cross([x1, y1, z1], [x0, y0, z0])
-    return np.append(vector, w1 * w0 - x1 * x0 - y1 * y0 - z1 * z0)
+    x, y, z = vector.tolist()
+    return x, y, z, float(w1 * w0 - x1 * x0 - y1 * y0 - z1 * z0)
 
 
 def quaternion_conjugate(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -95,6 +99,11 @@ def quaternion_conjugate(quaternion: Sequence[float] | np.ndarray) -> np.ndarray
 def quaternion_inverse(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
     """Quaternion whose product with the given one is the identity."""
     return quaternion_conjugate(quaternion) / np.dot(quaternion, quaternion)
+
+
+def _quaternion(rotation: Rotation) -> Quaternion:
+    x, y, z, w = rotation.as_quat(canonical=True).tolist()
+    return x, y, z, w
 
 
 def _scipy_axes(axes: str) -> str:
