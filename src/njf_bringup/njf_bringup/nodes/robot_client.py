@@ -96,6 +96,10 @@ class RobotClient:
         """A picture taken from now on."""
         return self.next_picture(self.node.get_clock().now().nanoseconds)
 
+    def measured(self) -> Float[np.ndarray, " n"]:
+        """What the motors measured last [channel unit]."""
+        return self._values("measured")
+
     # Moving -------------------------------------------------------------------------------------
 
     def move(
@@ -112,9 +116,11 @@ class RobotClient:
             on_picture: gets the newest image whenever there is a new one.
 
         Raises:
-            CommandRejectedError: the robot is stopped or does not arrive.
+            CommandRejectedError: the robot is stopped, or does not arrive.
         """
-        begin_s, origin = time.monotonic(), self._values("applied")
+        origin = self._values("applied")
+        self._engage(origin)
+        begin_s = time.monotonic()
         duration_s = float((np.abs(target - origin) / self._half_range).max()) / speed
         settled = SettleDetector(SETTLE_S, TOLERANCE * self._half_range, target)
         seen_ns = self._frame_ns
@@ -131,6 +137,18 @@ class RobotClient:
                 seen_ns = picture.stamp_ns
                 on_picture(picture)
             self._check_moving(elapsed_s - duration_s)
+            time.sleep(STREAM_PERIOD_S)
+
+    def _engage(self, here: Float[np.ndarray, " n"]) -> None:
+        """Ask for where the robot stands until the driver obeys; only then may a motion begin.
+
+        Set-points sent before the driver listens are lost, and the first one that it hears must
+        be near the robot.
+        """
+        begin_s = time.monotonic()
+        while self._safety is None or self._safety.state != SafetyState.RUNNING:
+            self._send(here)
+            self._check_moving(time.monotonic() - begin_s)
             time.sleep(STREAM_PERIOD_S)
 
     def settle(self) -> None:

@@ -1,0 +1,75 @@
+"""The demo's client with the real simulator and driver, without a model."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from njf_bringup.demo.goals import draw_trials
+from njf_bringup.graph import ResolvedGraph, load_graph
+from njf_bringup.nodes.lifecycle import RosLifecycle
+from njf_bringup.nodes.robot_client import RobotClient
+from njf_bringup.nodes.session import TRACKING_SPEED, TRAVEL_SPEED, Session, tracked
+from njf_bringup.resolve import resolve
+from njf_bringup.supervisor import Supervisor
+from njf_perception.errors import CommandRejectedError
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> ResolvedGraph:
+    return resolve(load_graph(), {"task": "none", "run_dir": str(tmp_path_factory.mktemp("run"))})
+
+
+@pytest.fixture(scope="module")
+def client(graph: ResolvedGraph) -> Iterator[RobotClient]:
+    """A client that joins a robot which has just come up."""
+    with (
+        Supervisor(graph, RosLifecycle) as supervisor,
+        RobotClient(graph.robot, supervisor.check) as joined,
+    ):
+        yield joined
+
+
+def test_the_first_motion_begins_where_the_robot_stands(
+    client: RobotClient, graph: ResolvedGraph
+) -> None:
+    target = 0.5 * graph.robot.lower
+    pictures = []
+    client.move(target, TRAVEL_SPEED, pictures.append)
+    assert np.abs(client.measured() - target).max() < np.radians(1)
+    stamps = [picture.stamp_ns for picture in pictures]
+    assert len(stamps) > 3 and stamps == sorted(set(stamps))
+
+
+def test_a_picture_at_rest_is_taken_after_it_was_asked_for(client: RobotClient) -> None:
+    before_ns = client.node.get_clock().now().nanoseconds
+    assert client.picture_at_rest().stamp_ns > before_ns
+
+
+def test_points_on_the_robot_are_followed_away_from_the_goal(
+    client: RobotClient, graph: ResolvedGraph
+) -> None:
+    session = Session(client, graph.robot)
+    trial = draw_trials(graph.robot, 1, seed=0)[0]
+    client.move(trial.goal, TRAVEL_SPEED)
+    goal, tracker = session.show_goal()
+    assert goal.tracks is not None
+    followed = []
+    client.move(trial.start, TRACKING_SPEED, lambda p: followed.append(tracked(p, tracker, goal)))
+    start = tracked(client.picture_at_rest(), tracker, goal)
+    assert start.tracks is not None
+    assert start.tracks.visible.sum() > 0.6 * len(goal.tracks.points) > 20
+    shift = np.linalg.norm(start.tracks.points - goal.tracks.points, axis=1)
+    assert np.median(shift[start.tracks.visible]) > 5
+    client.move(trial.goal, TRACKING_SPEED, lambda p: followed.append(tracked(p, tracker, goal)))
+    assert tracked(client.picture_at_rest(), tracker, goal).error_px < 1.0
+
+
+def test_a_pose_out_of_range_is_not_reached_and_said_so(
+    client: RobotClient, graph: ResolvedGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("njf_bringup.nodes.robot_client.SILENCE_S", 1.0)
+    with pytest.raises(CommandRejectedError, match="does not arrive"):
+        client.move(1.5 * graph.robot.upper, TRAVEL_SPEED)
