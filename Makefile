@@ -9,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export PYTHON
 
-.PHONY: help setup demo train-% test lint fmt colcon lock clean
+.PHONY: help setup demo train-% test lint bench fmt colcon lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,9 @@ lint: setup ## style, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+bench: setup ## speed of the control step's parts, as ratios
+	$(BIN)/python scripts/bench.py
 
 fmt: setup ## format and mend imports
 	$(BIN)/ruff check --fix-only
