@@ -16,6 +16,7 @@ from njf_control.robot import RobotConfig
 SAFE_FRACTION = 0.9  # of the range; keeps away from mechanical ends
 STEP_SIGMA = 0.075  # of half the range: 0.09 rad for a joint of +-1.2 rad
 STEP_LIMIT = 0.21  # of half the range: 0.25 rad for the same joint
+MIN_CYCLES = 4  # of the driver that must show standstill, however far apart they are
 SINGLE_CHANNEL_SHARE = 0.5  # of the steps move one channel alone
 
 
@@ -104,14 +105,15 @@ class SettleDetector:
         applied: Float[np.ndarray, " n"],
         measured: Float[np.ndarray, " n"],
     ) -> bool:
-        """Take one driver cycle at `time_s`; True when settled."""
+        """Take one driver cycle, measured at `time_s`; True when settled."""
         arrived = np.all(np.abs(applied - self._target) <= self._tolerance)
         if not arrived or not np.all(np.isfinite(measured)):
             self._history.clear()
             return False
         self._history.append((time_s, measured))
-        while len(self._history) > 1 and time_s - self._history[1][0] >= self._window_s:
+        while len(self._history) > MIN_CYCLES and time_s - self._history[1][0] >= self._window_s:
             self._history.popleft()
         values = np.array([value for _, value in self._history])
-        long_enough = time_s - self._history[0][0] >= self._window_s
-        return long_enough and bool(np.all(np.ptp(values, axis=0) <= self._tolerance))
+        span_s = time_s - self._history[0][0]
+        enough = len(values) >= MIN_CYCLES and span_s >= self._window_s
+        return enough and bool(np.all(np.ptp(values, axis=0) <= self._tolerance))

@@ -79,6 +79,11 @@ def test_standing_still_at_the_target_for_the_window_settles(detector: SettleDet
     assert results == [False] * 5 + [True] * 3
 
 
+def test_few_cycles_far_apart_are_not_enough(detector: SettleDetector) -> None:
+    results = [detector.update(0.3 * k, TARGET, TARGET) for k in range(5)]
+    assert results == [False, False, False, True, True]
+
+
 def test_still_arriving_does_not_settle(detector: SettleDetector) -> None:
     for k in range(20):
         assert not detector.update(0.02 * k, TARGET, TARGET - 0.2 * 0.9**k)
@@ -97,5 +102,5 @@ def test_moving_again_starts_the_window_anew(detector: SettleDetector) -> None:
     for k in range(5):
         detector.update(0.02 * k, TARGET, TARGET)
     detector.update(0.1, TARGET + 0.1, TARGET)
-    assert not detector.update(0.12, TARGET, TARGET)
-    assert detector.update(0.22, TARGET, TARGET)
+    results = [detector.update(0.12 + 0.02 * k, TARGET, TARGET) for k in range(7)]
+    assert results == [False] * 5 + [True] * 2

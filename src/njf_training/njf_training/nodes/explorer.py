@@ -15,12 +15,13 @@ from njf_control.robot import load_robot
 from njf_msgs.msg import Command, CommandApplied, SafetyState
 from njf_msgs.srv import Capture
 from njf_perception.errors import CommandRejectedError, DataError, StaleDataError
+from njf_perception.nodes.conversions import stamp_to_ns
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 from njf_training.explore import PlannedState, SettleDetector, plan
 
 STARTUP_TIMEOUT_S = 20.0  # for the driver and the recorder to appear
-SILENCE_TIMEOUT_S = 1.0  # of command_applied
+SILENCE_TIMEOUT_S = 3.0  # of command_applied; safety is the driver's watchdog, not this
 CAPTURE_ATTEMPTS = 3
 CAPTURE_GRACE_S = 2.0  # beyond its own timeout, before the recorder counts as gone
 STATE_NAMES = {
@@ -48,7 +49,12 @@ class Explorer(Node):
             self, "settle_time", 0.08, "stillness before an image [s]", 0.0, 10.0
         )
         self._tolerance = declare(
-            self, "settle_tolerance", 0.01, "spread that counts as still [of half range]", 1e-4, 0.5
+            self,
+            "settle_tolerance",
+            0.005,
+            "spread that counts as still [of half range]",
+            1e-4,
+            0.5,
         )
         self._settle_timeout_s = declare(
             self, "settle_timeout", 5.0, "longest motion to one state [s]", 0.5, 60.0
@@ -123,11 +129,12 @@ class Explorer(Node):
             if self._is_running and self._client.service_is_ready():
                 self._bar.reset()  # its clock starts with the motion
                 self._go_to_next()
-        elif self._settled is not None and self._settled.update(
-            time.monotonic(), applied, measured
-        ):
-            self._settled = None
-            self._request_capture()
+        elif self._settled is not None:
+            # The driver's own time: messages may arrive late and in bunches.
+            cycle_s = stamp_to_ns(message.header.stamp) * 1e-9
+            if self._settled.update(cycle_s, applied, measured):
+                self._settled = None
+                self._request_capture()
 
     @property
     def _is_running(self) -> bool:
