@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from njf_control.servo import CommandSpace, Servo, ServoConfig, SetpointHistory
+from njf_control.servo import CommandSpace, Reason, Servo, ServoConfig, SetpointHistory
 from njf_control.servo.goal import (
     Goal,
     GoalError,
+    extended,
     goal_from_points,
     goal_from_tracks,
     require_image_size,
@@ -166,6 +168,65 @@ def test_otherwise_the_first_image_stays_the_reference(goal: Goal, anchor: Scrip
     tracker.start(IMAGE)
     np.testing.assert_allclose(tracker.update(IMAGE).points, START + 0.5)
     assert not tracker.anchored
+
+
+def textured(turn_right_half_deg: float) -> np.ndarray:
+    """Two textured discs; the right one can turn."""
+    rng = np.random.default_rng(3)
+    disc = cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 2.0)
+    disc = np.clip(4.0 * (disc.astype(np.float64) - 127) + 127, 0, 255).astype(np.uint8)
+    turned = cv2.warpAffine(
+        disc, cv2.getRotationMatrix2D((230, 120), turn_right_half_deg, 1.0), (320, 240)
+    )
+    image = np.full((240, 320, 3), 90, np.uint8)
+    v, u = np.mgrid[:240, :320]
+    for content, center in ((disc, 90), (turned, 230)):
+        inside = np.hypot(u - center, v - 120) < 50
+        image[inside] = content[inside]
+    return image
+
+
+def test_part_without_points_that_is_still_off_joins_the_goal() -> None:
+    goal_image, image = textured(0.0), textured(12.0)
+    left = np.array([[80, 100], [100, 110], [90, 130], [70, 120], [95, 95]], np.float32)
+    goal = Goal(left, left.astype(float), np.ones(5), reference=goal_image)
+    session, _ = make_session(lambda *_: goal)
+    session.make_tracker = lambda: ScriptedTracker(0.0)
+    for stamp in range(10, 2000, 10):
+        session.on_image(stamp, image, CAMERA)
+        step = session.on_encoding(encoded(stamp))
+        assert step is not None and step.reason is None, "not over while the right disc is off"
+        if step.used > 5:
+            break
+    assert session._goal is not None
+    joined = session._goal.start_px[5:]
+    assert len(joined) >= 4 and (np.hypot(joined[:, 0] - 230, joined[:, 1] - 120) < 55).all()
+
+
+def test_reached_goal_image_is_the_end() -> None:
+    image = textured(0.0)
+    left = np.array([[80, 100], [100, 110], [90, 130], [70, 120], [95, 95]], np.float32)
+    session, _ = make_session(lambda *_: Goal(left, left.astype(float), np.ones(5), image))
+    session.make_tracker = lambda: ScriptedTracker(0.0)
+    reasons = []
+    for stamp in range(10, 200, 10):
+        session.on_image(stamp, image, CAMERA)
+        step = session.on_encoding(encoded(stamp))
+        assert step is not None
+        reasons.append(step.reason)
+        if step.reason is not None:
+            break
+    assert reasons[-1] is Reason.CONVERGED
+
+
+def test_few_disagreeing_points_do_not_extend_a_goal() -> None:
+    found = Goal(START, START.astype(float) + (5.0, 0.0), np.ones(4))
+    goal = goal_near(0.0)
+    seen = tracks(START, [True, False, True, True])
+    more = extended(goal, seen, found)
+    assert more is not None and len(more.start_px) == 7
+    three = Goal(START[:3], found.target[:3], np.ones(3))
+    assert extended(goal, seen, three) is None
 
 
 def test_tracks_are_matched_by_id() -> None:

@@ -125,6 +125,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
             "visual_servo",
             self._execute,
             goal_callback=self._on_goal,
+            handle_accepted_callback=self._on_accepted,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -154,8 +155,12 @@ class JacobianFieldNode(GuardedLifecycleNode):
             )
             self.get_logger().warning(f"goal rejected: {why}")
             return GoalResponse.REJECT
-        self._busy = True
         return GoalResponse.ACCEPT
+
+    def _on_accepted(self, handle: ServerGoalHandle) -> None:
+        """Not in `_on_goal`: a goal whose client went away meanwhile is never executed."""
+        self._busy = True
+        handle.execute()
 
     async def _execute(self, handle: ServerGoalHandle) -> VisualServo.Result:
         """Run one goal. Awaits the outcome that `_finish` sets; never blocks the executor."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -13,6 +14,7 @@ from njf_control.servo import CommandSpace, Reason, ServoStep
 from njf_control.servo.goal import (
     Goal,
     GoalError,
+    goal_from_images,
     goal_from_points,
     goal_from_tracks,
     require_image_size,
@@ -23,7 +25,6 @@ from njf_control.servo.session import GoalMaker
 from njf_msgs.action import VisualServo
 from njf_msgs.msg import Command, JacobianField
 from njf_perception.camera import Camera
-from njf_perception.correspondence import correspond
 from njf_perception.errors import DataError
 from njf_perception.nodes.conversions import float_array, image_from_msg, tracks_from_msg
 
@@ -55,9 +56,18 @@ def goal_maker(request: VisualServo.Goal, min_points: int) -> GoalMaker:
 
 
 def _from_tracks(request: VisualServo.Goal, min_points: int) -> GoalMaker:
+    """A goal image beside the tracks is optional; the goal's points are then refined in it."""
     now, target = tracks_from_msg(request.tracks_now), tracks_from_msg(request.tracks_goal)
     goal = require_points(goal_from_tracks(*now, *target), min_points, "the pair of tracks")
-    return lambda image, camera: goal
+    if request.goal_image.height > 0:
+        goal = replace(goal, reference=image_from_msg(request.goal_image))
+
+    def make(image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> Goal:
+        if goal.reference is not None:
+            require_image_size(goal.reference, image.shape, camera.name)
+        return goal
+
+    return make
 
 
 def _from_image(request: VisualServo.Goal, min_points: int) -> GoalMaker:
@@ -65,9 +75,7 @@ def _from_image(request: VisualServo.Goal, min_points: int) -> GoalMaker:
 
     def make(image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> Goal:
         require_image_size(goal_image, image.shape, camera.name)
-        found = correspond(image, goal_image)
-        weights = found.confidence.astype(np.float64)
-        goal = Goal(found.now, found.goal.astype(np.float64), weights, reference=goal_image)
+        goal = goal_from_images(image, goal_image)
         return require_points(goal, min_points, "comparing goal_image with the present image")
 
     return make

@@ -7,8 +7,12 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
 from njf_perception.camera import Camera, project
+from njf_perception.correspondence import correspond
 from njf_perception.errors import NjfError
 from njf_perception.trackers.base import Tracks
+
+_OFF_PX = 1.0  # a point that is further from its target was not brought there
+_FEWEST_OFF = 4  # fewer may be wrong matches
 
 
 class GoalError(NjfError):
@@ -78,6 +82,33 @@ def goal_from_points(
             "in the camera's optical frame (z forward), in metres."
         )
     return Goal(start_px[seen].astype(np.float32), goal_m[seen], np.ones(int(seen.sum())))
+
+
+def goal_from_images(
+    image: UInt8[np.ndarray, "h w 3"], goal_image: UInt8[np.ndarray, "h w 3"]
+) -> Goal:
+    """Bring what both images show to where the goal image shows it. May have no points."""
+    found = correspond(image, goal_image)
+    weights = found.confidence.astype(np.float64)
+    return Goal(found.now, found.goal.astype(np.float64), weights, reference=goal_image)
+
+
+def extended(goal: Goal, tracks: Tracks, found: Goal) -> Goal | None:
+    """The visible points of a goal that was reached, and those of `found` that say otherwise.
+
+    A part of the robot that had no point is not seen to be off. Once the rest has arrived, `found`
+    (the same images compared anew) sees only such parts. None when there are too few.
+    """
+    off = np.linalg.norm(found.target - found.start_px, axis=1) > _OFF_PX
+    if np.count_nonzero(off) < _FEWEST_OFF:
+        return None
+    kept = tracks.visible
+    return Goal(
+        start_px=np.concatenate([tracks.points[kept], found.start_px[off]]),
+        target=np.concatenate([goal.target[kept], found.target[off]]),
+        weights=np.concatenate([goal.weights[kept], found.weights[off]]),
+        reference=goal.reference,
+    )
 
 
 def require_points(goal: Goal, minimum: int, what: str) -> Goal:

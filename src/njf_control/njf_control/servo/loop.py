@@ -43,7 +43,7 @@ class ServoConfig(Config):
 
     gain: float = Field(default=0.5, gt=0, le=1, description="part of the way to the goal per step")
     max_step: float = Field(
-        default=0.12, gt=0, le=1, description="largest step per image [normalised]"
+        default=0.06, gt=0, le=1, description="largest step per image [normalised]"
     )
     damping: float = Field(default=0.003, gt=0, description="relative damping of the solver")
     huber_px: float = Field(
@@ -145,6 +145,10 @@ class Servo:
         """
         with np.errstate(all="ignore"):  # points that are not finite get no weight
             return self._step(measurement)
+
+    def resume(self) -> None:
+        """Go on after the end, because the goal has changed."""
+        self._progress = Progress(self._config.progress)
 
     def _step(self, measurement: Measurement) -> ServoStep:
         max_step, base, newest = self._setpoints(measurement.stamp_ns)

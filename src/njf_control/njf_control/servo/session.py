@@ -3,23 +3,28 @@
 Images are tracked the moment they arrive; the encoding of the same image comes a few milliseconds
 later from another process and finds the tracks waiting under its stamp. So every frame is tracked
 even when its encoding is dropped, and neither waits for the other.
+
+When the goal came with an image and its points have arrived, the images are compared once more:
+parts of the robot that had no points may still be off. If they are, they join the goal.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import UInt8
 
-from njf_control.servo.goal import Goal
+from njf_control.servo.goal import Goal, extended, goal_from_images
 from njf_control.servo.loop import Measurement, Servo, ServoStep
 from njf_control.servo.model import SurfaceModel
+from njf_control.servo.progress import Reason
 from njf_control.servo.tracking import GoalTracker
 from njf_perception.camera import Camera
 from njf_perception.scene import Encoding
 from njf_perception.trackers.base import PointTracker, Tracks
 
+_EXTENSIONS = 2  # times that a reached goal may get more points
 _FRAMES_KEPT = 8  # tracked images that may still wait for their encoding
 
 GoalMaker = Callable[[UInt8[np.ndarray, "h w 3"], Camera], Goal]
@@ -71,6 +76,7 @@ class Session:
         self._tracked: dict[int, Tracks] = {}
         self._early: EncodedImage | None = None
         self._newest_ns = -1
+        self._extensions = _EXTENSIONS
 
     def on_image(
         self, stamp_ns: int, image: UInt8[np.ndarray, "h w 3"], camera: Camera
@@ -84,6 +90,7 @@ class Session:
             return None
         self._newest_ns = stamp_ns
         begin = time.perf_counter()
+        self._image = image
         self._tracked[stamp_ns] = self._track(image, camera)
         self.timings.track_s = time.perf_counter() - begin
         while len(self._tracked) > _FRAMES_KEPT:
@@ -96,9 +103,7 @@ class Session:
 
     def _track(self, image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> Tracks:
         if self._tracker is None:
-            self._goal = self.make_goal(image, camera)
-            self._tracker = GoalTracker(self._goal, self.make_tracker)
-            tracks = self._tracker.start(image)
+            tracks = self._begin(self.make_goal(image, camera), image)
             self.paired_s = self.clock()  # finding correspondences may have taken long
             return tracks
         return self._tracker.update(image)
@@ -113,7 +118,29 @@ class Session:
         for stamp_ns in [stamp for stamp in self._tracked if stamp < encoded.stamp_ns]:
             del self._tracked[stamp_ns]
         self.paired_s = self.clock()
-        return self._step(encoded, tracks)
+        step = self._step(encoded, tracks)
+        if step.reason in (Reason.CONVERGED, Reason.STALLED) and self._extend(tracks):
+            return replace(step, reason=None)
+        return step
+
+    def _extend(self, tracks: Tracks) -> bool:
+        """Give a goal image's goal the points that are still off; false when there are none."""
+        assert self._goal is not None
+        if self._goal.reference is None or self._extensions == 0:
+            return False
+        self._extensions -= 1
+        found = goal_from_images(self._image, self._goal.reference)
+        goal = extended(self._goal, tracks, found)
+        if goal is not None:
+            self._begin(goal, self._image)
+            self.servo.resume()
+        self.paired_s = self.clock()  # comparing images may have taken long
+        return goal is not None
+
+    def _begin(self, goal: Goal, image: UInt8[np.ndarray, "h w 3"]) -> Tracks:
+        self._tracked.clear()
+        self._goal, self._tracker = goal, GoalTracker(goal, self.make_tracker)
+        return self._tracker.start(image)
 
     def _step(self, encoded: EncodedImage, tracks: Tracks) -> ServoStep:
         assert self._goal is not None, "an image was tracked, so the goal is known"
