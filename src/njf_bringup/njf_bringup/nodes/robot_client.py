@@ -152,12 +152,12 @@ class RobotClient:
             time.sleep(STREAM_PERIOD_S)
 
     def settle(self) -> None:
-        """Wait until the robot stands still where it is."""
-        settled = SettleDetector(SETTLE_S, TOLERANCE * self._half_range, self._values("applied"))
+        """Wait until the robot stands still, wherever that is."""
+        here = self._values("applied")
+        settled = SettleDetector(SETTLE_S, TOLERANCE * self._half_range, here)
         begin_s = time.monotonic()
-        while not settled.update(
-            time.monotonic(), self._values("applied"), self._values("measured")
-        ):
+        # The watchdog moves the set-point to where it holds, so only the measured motion counts.
+        while not settled.update(time.monotonic(), here, self._values("measured")):
             self._check_moving(time.monotonic() - begin_s)
             time.sleep(STREAM_PERIOD_S)
 
