@@ -158,8 +158,8 @@ def test_near_the_goal_image_the_goal_is_tracked_into_the_present() -> None:
     [
         (goal_near(30.0), ScriptedTracker(0.0)),  # far
         (goal_near(2.0, reference=False), ScriptedTracker(0.0)),  # no goal image
-        (goal_near(2.0), ScriptedTracker(0.0, lost=3)),  # hardly anything is found
         (goal_near(2.0), ScriptedTracker(9.0)),  # what is found is somewhere else
+        (goal_near(2.0), ScriptedTracker(0.0, lost=4)),  # nothing is found
     ],
 )
 def test_otherwise_the_first_image_stays_the_reference(goal: Goal, anchor: ScriptedTracker) -> None:
@@ -167,7 +167,16 @@ def test_otherwise_the_first_image_stays_the_reference(goal: Goal, anchor: Scrip
     tracker = GoalTracker(goal, lambda: trackers.pop(0))
     tracker.start(IMAGE)
     np.testing.assert_allclose(tracker.update(IMAGE).points, START + 0.5)
-    assert not tracker.anchored
+
+
+def test_points_not_found_from_the_goal_image_are_kept() -> None:
+    trackers = [ScriptedTracker(0.5), ScriptedTracker(0.0, lost=2)]
+    tracker = GoalTracker(goal_near(2.0), lambda: trackers.pop(0))
+    tracker.start(IMAGE)
+    found = tracker.update(IMAGE)
+    np.testing.assert_allclose(found.points[:2], START[:2] + 0.5)
+    np.testing.assert_allclose(found.points[2:], START[2:] + (2.0, 0.0))
+    assert found.visible.all()
 
 
 def textured(turn_right_half_deg: float) -> np.ndarray:

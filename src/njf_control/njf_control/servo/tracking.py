@@ -8,8 +8,7 @@ from jaxtyping import UInt8
 from njf_control.servo.goal import Goal
 from njf_perception.trackers.base import PointTracker, Tracks
 
-_SHARE_TO_ANCHOR = 0.5  # of the visible points that must be found from the goal image, too
-_AGREEMENT_PX = 3.0  # largest median distance between the two
+_AGREEMENT_PX = 3.0  # further apart, one of the two is wrong
 
 
 class GoalTracker:
@@ -18,7 +17,7 @@ class GoalTracker:
     Far from the goal, points are followed from the first image. Once the mean error is below
     `anchor_px`, the target points are tracked from the goal image into the present one instead:
     errors of the correspondences and of the way there then cancel, and zero error means that the
-    two images agree.
+    two images agree. Points not found that way (a part that is still turned away) stay as they are.
     """
 
     def __init__(
@@ -30,7 +29,7 @@ class GoalTracker:
 
     @property
     def anchored(self) -> bool:
-        """The last tracks were measured against the goal image."""
+        """The last tracks were measured against the goal image, where that was possible."""
         return self._anchor is not None
 
     def start(self, image: UInt8[np.ndarray, "h w 3"]) -> Tracks:
@@ -46,20 +45,19 @@ class GoalTracker:
         if self._anchor is None:
             self._anchor = self._make()
             self._anchor.start(self._goal.reference, self._goal.target.astype(np.float32))
-        anchored = self._anchor.update(image)
-        if _agree(anchored, tracks):
-            return anchored
-        self._anchor = None
-        return tracks
+        return _merged(self._anchor.update(image), tracks)
 
     def _near(self, tracks: Tracks) -> bool:
         errors = np.linalg.norm(tracks.points - self._goal.target, axis=1)[tracks.visible]
         return len(errors) > 0 and bool(errors.mean() < self._anchor_px)
 
 
-def _agree(anchored: Tracks, tracks: Tracks) -> bool:
-    both = anchored.visible & tracks.visible
-    if both.sum() < _SHARE_TO_ANCHOR * tracks.visible.sum():
-        return False
-    distance = np.linalg.norm(anchored.points - tracks.points, axis=1)[both]
-    return bool(np.median(distance) <= _AGREEMENT_PX)
+def _merged(anchored: Tracks, tracks: Tracks) -> Tracks:
+    """Anchored points where they are found and do not contradict the others, else the others."""
+    apart = np.linalg.norm(anchored.points - tracks.points, axis=1) > _AGREEMENT_PX
+    better = anchored.visible & ~(tracks.visible & apart)
+    return Tracks(
+        points=np.where(better[:, None], anchored.points, tracks.points),
+        visible=better | tracks.visible,
+        confidence=np.where(better, anchored.confidence, tracks.confidence),
+    )
