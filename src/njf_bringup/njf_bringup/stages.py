@@ -8,12 +8,17 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from njf_bringup.paths import robot_file, root
 from njf_control.robot import load_robot
 from njf_perception.config import load_config
 from njf_perception.errors import ConfigError
+
+if TYPE_CHECKING:
+    from njf_training.evaluate import Truth
 
 LOOP_GOALS = 20
 EVALUATED_MOTIONS = 40  # each takes some seconds: eight views, traced exactly
@@ -59,7 +64,22 @@ def evaluate(
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(figures, indent=2) + "\n")
+        _draw(checkpoint, dataset, truth, out.with_suffix(".png"))
     return figures
+
+
+def _draw(checkpoint: Path, dataset: Path, truth: "Truth", picture: Path) -> None:
+    """Show the held-out motion with the largest command in the control and held-out cameras."""
+    from njf_training.dataset import Dataset
+    from njf_training.evaluate import Predictor
+    from njf_training.pictures import prediction_sheet
+
+    data = Dataset.open(dataset)
+    rows = data.split()[1]
+    steps = np.linalg.norm(np.diff(data.normalized_commands()[data.pairs[rows]], axis=1), axis=-1)
+    shown = [camera.name for camera in data.cameras if camera.role != "training"]
+    row = int(rows[steps[:, 0].argmax()])
+    prediction_sheet(Predictor.load(checkpoint), data, truth, row, shown, picture)
 
 
 def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bool:
@@ -74,12 +94,14 @@ def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bo
     checkpoint, flow, loop = training / "checkpoint.pt", home / "flow.json", home / "demo"
 
     def explore() -> None:
-        shutil.rmtree(bag, ignore_errors=True)  # unfinished, or this stage would be skipped
+        shutil.rmtree(bag, ignore_errors=True)  # what an aborted exploration left
         explore_into(bag, robot, True, states, seed, home / "run")
 
-    _stage("record", bag / "metadata.yaml", explore)
+    # A bag is closed properly and a checkpoint written before their stages are over, so only a
+    # mark of its own says that these two are.
+    _stage("record", home / "recorded", explore, mark=True)
     _stage("dataset", dataset / "dataset.json", lambda: convert(robot, bag, dataset))
-    _stage("train", training / "done", lambda: _train_once(robot, dataset, training))
+    _stage("train", home / "trained", lambda: train(robot, dataset, training), mark=True)
     _stage("evaluate", flow, lambda: evaluate(robot, checkpoint, dataset, flow))
     _stage("demo", loop / "metrics.json", lambda: close_loop(robot, checkpoint, loop, seed))
     metrics = {
@@ -122,15 +144,13 @@ def _install(robot: str, checkpoint: Path, metrics: dict[str, Any]) -> None:
     print(f"installed {target}/{robot}.pt")
 
 
-def _train_once(robot: str, dataset: Path, training: Path) -> None:
-    train(robot, dataset, training)
-    (training / "done").touch()
-
-
-def _stage(name: str, product: Path, work: Callable[[], object]) -> None:
+def _stage(name: str, product: Path, work: Callable[[], object], mark: bool = False) -> None:
+    """Do the work unless its product is there; with `mark` the product is a mark set afterwards."""
     if product.exists():
         print(f"{name}: {product} is there, nothing to do")
         return
     begin_s = time.monotonic()
     work()
+    if mark:
+        product.touch()
     print(f"{name}: {time.monotonic() - begin_s:.0f} s")

@@ -50,4 +50,5 @@ def demo_metrics() -> dict:
         "start_error_deg": 15.1,
         "camera_to_command_ms": {"median": 22.0, "p99": 41.0},
         "control_hz": 15.0,
+        "results": [{"reason": "CONVERGED", "message": ""}] * 7,
     }

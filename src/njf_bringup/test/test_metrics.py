@@ -58,6 +58,12 @@ def test_no_control_at_all_is_an_error() -> None:
         timing(Applied(nothing, nothing), [TRIAL])
 
 
+def test_the_verdict_names_goals_that_were_given_up(demo_metrics: dict) -> None:
+    assert "goal" not in table(demo_metrics).splitlines()[-1].split(":")[0]
+    demo_metrics["results"][3] = {"reason": "STALE_IMAGE", "message": "no image for 0.6 s"}
+    assert table(demo_metrics).splitlines()[-1] == "  goal 3: STALE_IMAGE, no image for 0.6 s"
+
+
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.label)
 def test_every_criterion_decides(criterion, demo_metrics: dict) -> None:
     assert succeeded(demo_metrics)

@@ -68,6 +68,7 @@ def test_an_unfinished_recording_is_made_anew_and_a_bad_loop_is_told(
     recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
     (tmp_path / "data" / "bag").mkdir(parents=True)
     (tmp_path / "data" / "bag" / "bag.mcap").write_text("half")
+    (tmp_path / "data" / "bag" / "metadata.yaml").write_text("closed after an abort")
     good = stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=False)
     assert not good
     assert recorder.ran[0] == "record"

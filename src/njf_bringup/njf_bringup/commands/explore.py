@@ -11,7 +11,7 @@ from njf_bringup.commands.options import MaybePath, ParamsFile, Robot, RunDir, S
 def explore(
     robot: Robot = "finger",
     sim: Sim = True,
-    states: Annotated[int, typer.Option(min=1, help="Settled states to visit.")] = 2000,
+    states: Annotated[int, typer.Option(min=1, help="Settled states to visit.")] = 1200,
     out: Annotated[MaybePath, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
     seed: Seed = 0,
     run_dir: RunDir = Path("out/explore"),

@@ -10,7 +10,7 @@ from njf_bringup.commands.options import MaybePath, Robot, Seed
 
 def pipeline(
     robot: Robot = "finger",
-    states: Annotated[int, typer.Option(min=1, help="Settled states to record.")] = 2000,
+    states: Annotated[int, typer.Option(min=1, help="Settled states to record.")] = 1200,
     seed: Seed = 0,
     home: Annotated[MaybePath, typer.Option(help="Default data/<robot>.")] = None,
     install: Annotated[bool, typer.Option(help="Copy the result to checkpoints/<robot>.")] = True,

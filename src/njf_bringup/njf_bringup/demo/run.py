@@ -48,6 +48,7 @@ def run_demo(options: DemoOptions) -> bool:
         NjfError: the graph did not come up, broke, or the robot did not move.
     """
     begin_s = time.monotonic()
+    machine = _machine()
     _clear(options.out)
     graph = resolve_options(
         robot=options.robot,
@@ -60,11 +61,22 @@ def run_demo(options: DemoOptions) -> bool:
     checkpoint = load_checkpoint(str(graph.arguments["checkpoint"]))
     checkpoint.require(graph.robot.name, graph.robot.channel_names)
     records = _run_trials(graph, options)
-    metrics = _metrics(options, graph, records) | {"checkpoint": checkpoint.content_id}
+    metrics = _metrics(options, graph, records) | {
+        "checkpoint": checkpoint.content_id,
+        "machine": machine,
+    }
     _write(options.out, records, metrics)
     print(table(metrics))
     print(f"{time.monotonic() - begin_s:.0f} s; pictures, metrics and bag are in {options.out}")
     return succeeded(metrics)
+
+
+def _machine() -> dict[str, float]:
+    """Cores, and how busy they are before the demo begins; says so when they are too busy."""
+    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    if load > cores:
+        print(f"warning: load {load:.1f} on {cores} cores before the start; control will be late")
+    return {"cores": cores, "load_before": load}
 
 
 def _run_trials(graph: ResolvedGraph, options: DemoOptions) -> list[TrialRecord]:

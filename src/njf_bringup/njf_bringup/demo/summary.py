@@ -31,7 +31,8 @@ def write_summary(path: Path, records: Sequence[TrialRecord], metrics: Mapping[s
     _error_curves(figure.add_subplot(plots[0]), records)
     _histogram(figure.add_subplot(plots[1]), metrics)
     _figures(figure.add_subplot(plots[2]), metrics)
-    title = f"{metrics['robot']}: {metrics['goals']} goals reached from one camera"
+    reached = round(metrics["success_rate"] * metrics["goals"])
+    title = f"{metrics['robot']}: {reached} of {metrics['goals']} goals reached from one camera"
     figure.text(0.03, 0.945, title, fontsize=19, fontweight="bold", color=INK)
     figure.text(0.03, 0.91, _subtitle(metrics), fontsize=11, color=FAINT)
     figure.savefig(path)
@@ -91,9 +92,7 @@ def _histogram(axes: Axes, metrics: Mapping[str, Any]) -> None:
     axes.hist(errors, edges, color=NOW, rwidth=0.9)
     median = metrics["joint_error_deg"]["median"]
     axes.axvline(median, color=GOAL, lw=2)
-    axes.annotate(
-        f" median {median:.2f}°", (median, 0.9), xycoords=("data", "axes fraction"), color=GOAL
-    )
+    axes.text(0.98, 0.88, f"median {median:.2f}°", color=GOAL, ha="right", transform=axes.transAxes)
     axes.set_title("joint error at the end (mean per joint)", fontsize=11, color=INK, loc="left")
     axes.set_xlabel("degrees", color=INK, labelpad=0)
     axes.set_ylabel("goals", color=INK)

@@ -50,7 +50,16 @@ def table(metrics: Mapping[str, Any]) -> str:
         f"{verdict}: {metrics['goals']} goals, started {metrics['start_error_deg']:.1f} deg away "
         f"(mean per joint, median), tip {metrics['tip_error_mm']['median']:.1f} mm at the end"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_exceptions(metrics)])
+
+
+def _exceptions(metrics: Mapping[str, Any]) -> list[str]:
+    """One line per goal whose motion ended otherwise than by arriving."""
+    return [
+        f"  goal {index}: {result['reason']}, {result['message']}"
+        for index, result in enumerate(metrics["results"])
+        if result["reason"] != "CONVERGED"
+    ]
 
 
 def _line(criterion: Criterion, metrics: Mapping[str, Any]) -> str:
