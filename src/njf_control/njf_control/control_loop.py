@@ -11,7 +11,7 @@ from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
 from njf_control.safety import GateOutput, SafetyGate, Verdict
 from njf_perception.errors import NjfError
 
-SILENCE_IS_FAULT_S = 0.5
+SILENCE_IS_FAULT_S = 1.0
 _SHORTEST_CYCLE = 0.25  # of a period
 
 

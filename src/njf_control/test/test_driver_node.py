@@ -7,12 +7,11 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from rclpy.parameter import Parameter
 
 from njf_control.nodes.driver import DriverNode
 from njf_msgs.msg import Command, CommandApplied, SafetyState
-from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
+from njf_perception.nodes.conversions import stamp_to_ns
 
 pytestmark = pytest.mark.ros
 NAMES = ["joint_0", "joint_1", "joint_2"]
@@ -87,13 +86,13 @@ def test_a_missing_robot_file_is_told(start, wait_until):
     probe = start(robot_file="")
     assert not probe.change("configure")
     wait_until(lambda: any("robot_file" in text for text in probe.errors))
-    assert not probe.call(EmergencyStop, "estop", reason="early").success
+    assert not probe.call("estop", reason="early").success
 
 
 def test_an_impossible_transition_is_refused_and_survived(start):
     probe = start()
     activate = Transition(id=Transition.TRANSITION_ACTIVATE)
-    assert not probe.call(ChangeState, "driver/change_state", transition=activate).success
+    assert not probe.call("driver/change_state", transition=activate).success
     assert probe.lifecycle() == "unconfigured"
 
 
@@ -148,12 +147,12 @@ def test_out_of_range_and_too_fast_are_limited_and_reported(active, bench, finge
     wait_until(lambda: active.reason == "range limit: joint_0, joint_1")
     assert active.applied[-1].requested[0] == 9.0
     assert active.applied[-1].alterations[0] == CommandApplied.RANGE_LIMITED
-    on_the_way = [msg for msg in active.applied if "rate limit" in msg.reason]
-    assert len(on_the_way) > 10, "1.1 rad at 2.5 rad/s take 22 cycles"
+    assert any("rate limit: joint_0" in msg.reason for msg in active.applied)
     applied = np.array([msg.applied for msg in active.applied])
     assert (applied <= finger.upper).all() and (applied >= finger.lower).all()
-    quantum = 0.0052
-    assert np.abs(np.diff(applied, axis=0)).max() <= 2 * 2.5 * 0.02 + quantum
+    times_s = np.array([stamp_to_ns(msg.header.stamp) * 1e-9 for msg in active.applied])
+    gone, there = np.argmax(applied[:, 0] > 0.15), np.argmax(applied[:, 0] > 1.15)
+    assert times_s[there] - times_s[gone] > 0.3, "1 rad at 2.5 rad/s takes 0.4 s"
     wait_until(lambda: active.safety[-1].limited_count > 0)
 
 
@@ -163,21 +162,22 @@ def test_estop_latches_until_reset(active, bench, wait_until):
     wait_until(lambda: active.state == SafetyState.RUNNING)
     active.setpoint = (START + 0.8).tolist()
     wait_until(lambda: bench.positions()[0] > START[0] + 0.1)
-    assert active.call(EmergencyStop, "estop", reason="hand in the way").success
+    assert active.call("estop", reason="hand in the way").success
     wait_until(lambda: active.state == SafetyState.ESTOP)
     assert "hand in the way" in active.safety[-1].reason
     held = active.applied[-1].applied
+    active.setpoint = (START - 0.8).tolist()
     seen = len(active.applied)
     wait_until(lambda: len(active.applied) > seen + 20)
     np.testing.assert_array_equal(active.applied[-1].applied, held)
     np.testing.assert_allclose(bench.positions(), held, atol=0.003)
-    assert bench.positions()[0] < START[0] + 0.5, "the command wanted 0.8 further"
+    wait_until(lambda: active.safety[-1].rejected_count > 0)
     assert bench.torque_is_on, "it holds; a limp arm would fall"
     assert active.change("deactivate")
     assert not active.change("activate"), "latched over deactivation"
     active.setpoint = None
-    assert active.call(ResetEmergencyStop, "estop_reset").success
-    assert not active.call(ResetEmergencyStop, "estop_reset").success
+    assert active.call("estop_reset").success
+    assert not active.call("estop_reset").success
     assert active.change("activate")
     active.setpoint = bench.positions()
     wait_until(lambda: active.state == SafetyState.RUNNING)
@@ -208,7 +208,7 @@ def test_unplugging_gives_one_error_and_a_fault_and_activation_recovers(active, 
 def test_a_servo_that_falls_silent_is_a_fault_and_the_others_let_go(active, bench, wait_until):
     bench.servos[1].faults.mute = True
     wait_until(lambda: active.state == SafetyState.FAULT)
-    assert "motor id(s) 2" in active.safety[-1].reason
+    assert "no complete answer" in active.safety[-1].reason
     assert bench.torque_is_off
 
 

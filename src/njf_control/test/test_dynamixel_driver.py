@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dry_run import DryRunDriver
 from njf_control.drivers.dynamixel.bus import DynamixelBus
 from njf_control.drivers.dynamixel.driver import DynamixelDriver
@@ -116,6 +117,15 @@ def test_a_missing_servo_lists_who_answers(bench, finger):
     driver = make_driver(changed(finger, motor_id=7), bench.port)
     with pytest.raises(DeviceNotConnectedError, match=r"id 7\).*that answer: 1, 2, 3"):
         driver.connect()
+
+
+def test_a_servo_that_misses_its_ping_is_found_by_the_scan(driver, monkeypatch):
+    def deaf(motor_id):
+        raise NoAnswerError(f"motor id {motor_id} was not awake yet")
+
+    monkeypatch.setattr(driver._bus, "ping", deaf)
+    driver.connect()
+    assert driver.read().position.shape == (3,)
 
 
 def test_a_wrong_model_is_refused(driver, bench):

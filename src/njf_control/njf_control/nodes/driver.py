@@ -16,10 +16,8 @@ time, not cycles, so this costs no safety and saves most of the wait.
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -118,8 +116,7 @@ class DriverNode(GuardedLifecycleNode):
 
     def destroy_node(self) -> None:
         """Reach the safe state on every way out of the process."""
-        with _uninterrupted():
-            self._release()
+        self._release()
         super().destroy_node()
 
     def _configure(self) -> None:
@@ -269,26 +266,15 @@ class DriverNode(GuardedLifecycleNode):
         return self.get_clock().now().to_msg()
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ignore signals meanwhile: Ctrl-C reaches a launched process twice, and the safe state is due.
-
-    Does nothing outside the main thread, which is the only one that signals interrupt.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-
-
 def main() -> int:
-    """Run the driver node until it is told to end."""
+    """Run the driver node until it is told to end.
+
+    rclpy ends the spinning at SIGINT and SIGTERM by itself. Python's own reactions are switched
+    off: Ctrl-C reaches a launched process twice, and the second one must not interrupt the way to
+    the safe state.
+    """
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     return run(DriverNode)
 

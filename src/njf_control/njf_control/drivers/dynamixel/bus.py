@@ -10,7 +10,7 @@ import os
 import select
 import termios
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class DynamixelBus:
     """Requests to the servos of one serial port. Not thread-safe: one owner."""
 
     def __init__(
-        self, port: str, baud: int, reply_timeout_s: float = 0.1, retries: int = 1
+        self, port: str, baud: int, reply_timeout_s: float = 0.1, retries: int = 4
     ) -> None:
         """Remember the port; `open` opens it.
 
@@ -112,7 +112,7 @@ class DynamixelBus:
     def scan(self) -> dict[int, int]:
         """Model number of every servo that answers a broadcast ping, by id; takes a second."""
         self._send(BROADCAST_ID, Instruction.PING, b"")
-        replies = self._receive(range(protocol.MAX_ID + 1), _SCAN_S)
+        replies = self._receive(dict.fromkeys(range(protocol.MAX_ID + 1), 3), _SCAN_S)
         return {
             motor_id: int.from_bytes(packet.parameters[:2], "little")
             for motor_id, packet in sorted(replies.items())
@@ -164,13 +164,13 @@ class DynamixelBus:
         self, to: int, instruction: Instruction, parameters: bytes, expected: Mapping[int, int]
     ) -> dict[int, bytes]:
         """Ask until every id of `expected` (id -> parameter bytes) has answered in full."""
-        missing: Collection[int] = expected
+        missing: list[int] = []
         for attempt in range(self._retries + 1):
             self.statistics.retries += attempt > 0
             self._send(to, instruction, parameters)
             replies = self._receive(expected, self._reply_timeout_s)
             _raise_refusal(replies, instruction)
-            missing = [i for i, size in expected.items() if not _is_full(replies.get(i), size)]
+            missing = [i for i in expected if i not in replies or _error_code(replies[i])]
             if not missing:
                 return {motor_id: packet.parameters for motor_id, packet in replies.items()}
         self.statistics.timeouts += 1
@@ -189,14 +189,17 @@ class DynamixelBus:
             self._parser.reset()
             port.write(packet)
 
-    def _receive(self, motor_ids: Collection[int], timeout_s: float) -> dict[int, Packet]:
-        """Collect one status packet per id until all came or the time is over."""
+    def _receive(self, expected: Mapping[int, int], timeout_s: float) -> dict[int, Packet]:
+        """Collect a status packet per id of `expected` until all came or the time is over.
+
+        An answer without error but of another length belongs to an earlier request.
+        """
         replies: dict[int, Packet] = {}
         deadline = time.monotonic() + timeout_s
-        while len(replies) < len(motor_ids) and (left_s := deadline - time.monotonic()) > 0:
+        while len(replies) < len(expected) and (left_s := deadline - time.monotonic()) > 0:
             for packet in self._parser.feed(self._read_some(left_s)):
-                if packet.error is not None and packet.motor_id in motor_ids:
-                    self.statistics.alerts += bool(packet.error & protocol.HARDWARE_ALERT)
+                if _answers(packet, expected):
+                    self.statistics.alerts += bool((packet.error or 0) & protocol.HARDWARE_ALERT)
                     replies[packet.motor_id] = packet
         self.statistics.crc_errors = self._parser.crc_errors
         return replies
@@ -229,8 +232,10 @@ def _error_code(packet: Packet) -> int:
     return (packet.error or 0) & ~protocol.HARDWARE_ALERT
 
 
-def _is_full(packet: Packet | None, size: int) -> bool:
-    return packet is not None and not _error_code(packet) and len(packet.parameters) == size
+def _answers(packet: Packet, expected: Mapping[int, int]) -> bool:
+    if packet.error is None or packet.motor_id not in expected:
+        return False
+    return bool(_error_code(packet)) or len(packet.parameters) == expected[packet.motor_id]
 
 
 def _raise_refusal(replies: Mapping[int, Packet], instruction: Instruction) -> None:

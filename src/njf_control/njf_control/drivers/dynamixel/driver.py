@@ -125,15 +125,7 @@ class DynamixelDriver(RobotDriver):
 
     def _check_servo(self, channel: ChannelConfig, limits: tuple[int, int]) -> None:
         servo = f"channel {channel.name} (motor id {channel.motor_id})"
-        try:
-            model = self._bus.ping(channel.motor_id)
-        except NoAnswerError:
-            found = ", ".join(map(str, self._bus.scan())) or "none"
-            raise DeviceNotConnectedError(
-                f"{servo} does not answer on {self._bus.port}. Motor ids that answer: {found}. "
-                "Check power, wiring, baud rate and motor_id in the robot's file. "
-                f"{self._bus.describe_link()}".rstrip()
-            ) from None
+        model = self._find_model(channel, servo)
         if model != self._table.model_number:
             raise ConfigError(
                 f"{servo} is model number {model}, expected {self._table.model_number} "
@@ -151,6 +143,20 @@ class DynamixelDriver(RobotDriver):
                 f"{servo} allows counts {span[0]}..{span[1]}, but its channel's range needs "
                 f"{limits[0]}..{limits[1]}. Narrow lower/upper or write registers 6 and 8."
             )
+
+    def _find_model(self, channel: ChannelConfig, servo: str) -> int:
+        """Model number of a channel's servo; a slow starter gets a second chance by the scan."""
+        try:
+            return self._bus.ping(channel.motor_id)
+        except NoAnswerError:
+            found = self._bus.scan()
+        if channel.motor_id in found:
+            return found[channel.motor_id]
+        raise DeviceNotConnectedError(
+            f"{servo} does not answer on {self._bus.port}. Motor ids that answer: "
+            f"{', '.join(map(str, found)) or 'none'}. Check power, wiring, baud rate and motor_id "
+            f"in the robot's file. {self._bus.describe_link()}".rstrip()
+        )
 
     def _activate_servo(self, channel: ChannelConfig, position_rad: float) -> None:
         speed = max(1, tables.speed_to_raw(_SPEED_MARGIN * channel.max_rate))  # 0 is no limit
