@@ -13,6 +13,8 @@ from njf_perception.nodes.conversions import image_to_msg, tracks_to_msg
 def tracks_goal(now: Picture, goal: Picture, header: Header, timeout_s: float) -> VisualServo.Goal:
     """Bring the points of `now` to where they are in `goal`; tracks of both are in one order.
 
+    The picture goes along, so that the node can measure against it on arrival.
+
     Raises:
         DataError: a picture has no tracks.
     """
@@ -24,6 +26,7 @@ def tracks_goal(now: Picture, goal: Picture, header: Header, timeout_s: float) -
         kind=VisualServo.Goal.POINT_TRACKS,
         tracks_now=tracks_to_msg(ids, now.tracks, header),
         tracks_goal=tracks_to_msg(ids, goal.tracks, header),
+        goal_image=image_to_msg(goal.image, header, "rgb8"),
         timeout_s=timeout_s,
     )
 
