@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from njf_bringup.doctor import Check, hardware, machine, software
+from njf_bringup.doctor import hardware, machine, software
+from njf_bringup.doctor.check import Check
 from njf_bringup.paths import robot_file
 from njf_control.robot import load_robot
 

@@ -16,10 +16,10 @@ ZOOM = 2  # views are drawn at this fraction of the camera's size
 
 def flow_colors(flow: Float[np.ndarray, "h w 2"], largest_px: float) -> UInt8[np.ndarray, "h w 3"]:
     """Flow as colour: direction is hue, length is strength, white does not move."""
-    length = np.clip(np.nan_to_num(np.linalg.norm(flow, axis=-1)) / largest_px, 0, 1)
+    length = np.nan_to_num(np.linalg.norm(flow, axis=-1)) / max(largest_px, 1e-9)
     angle = np.nan_to_num(np.arctan2(flow[..., 1], flow[..., 0]))
     hue = (angle + np.pi) / (2 * np.pi) * 179
-    hsv = np.stack([hue, 255 * length, np.full_like(length, 255)], axis=-1)
+    hsv = np.stack([hue, 255 * length.clip(0, 1), np.full_like(length, 255)], axis=-1)
     return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
 
 

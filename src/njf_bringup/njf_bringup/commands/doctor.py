@@ -9,7 +9,7 @@ from njf_bringup.commands.options import Checkpoint, Robot, Sim
 
 def doctor(robot: Robot = "finger", sim: Sim = True, checkpoint: Checkpoint = None) -> None:
     """Check software, machine, checkpoint and (with --hardware) ports and cameras."""
-    from njf_bringup.doctor import run_checks
+    from njf_bringup.doctor.all_checks import run_checks
     from njf_bringup.up import join_graph, resolve_options
 
     graph = resolve_options(robot=robot, sim=sim, checkpoint=checkpoint)
