@@ -107,6 +107,8 @@ def _match(
     """Features that are each other's best match; a third and more of them are wrong."""
     now, descriptors_now = _features(image, changed, config)
     then, descriptors_then = _features(goal, changed, config)
+    if len(now) == 0 or len(then) == 0:  # OpenCV refuses to match with nothing
+        return now[:0], then[:0]
     matcher = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True)
     pairs = [(m.queryIdx, m.trainIdx) for m in matcher.match(descriptors_now, descriptors_then)]
     index = np.array(pairs, np.int64).reshape(-1, 2)

@@ -95,3 +95,12 @@ def test_a_goal_image_of_another_size_is_refused():
     image = draw((0.1, 0.1), 0)[0]
     with pytest.raises(DataError, match="320 x 100"):
         correspond(image, image[:100])
+
+
+def test_a_change_without_features_in_one_image_gives_nothing() -> None:
+    goal = np.full((240, 320, 3), 128, np.uint8)
+    image = goal.copy()
+    noise = np.random.default_rng(0).integers(0, 255, (12, 12, 1), dtype=np.uint8)
+    image[100:148, 100:148] = cv2.resize(noise, (48, 48), interpolation=cv2.INTER_CUBIC)[..., None]
+    for first, second in ((image, goal), (goal, image)):
+        assert len(correspond(first, second).now) == 0
