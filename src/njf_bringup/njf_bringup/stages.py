@@ -105,6 +105,7 @@ def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bo
     _stage("evaluate", flow, lambda: evaluate(robot, checkpoint, dataset, flow))
     _stage("demo", loop / "metrics.json", lambda: close_loop(robot, checkpoint, loop, seed))
     metrics = {
+        "made_by": f"njf pipeline --robot {robot} --states {states} --seed {seed}",
         "flow": json.loads(flow.read_text()),
         "closed_loop": json.loads((loop / "metrics.json").read_text()),
     }

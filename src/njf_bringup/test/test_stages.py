@@ -58,6 +58,8 @@ def test_all_stages_run_once_and_the_result_is_installed(
     assert recorder.ran == ["record", "dataset", "train", "evaluate", "demo"]
     assert (tmp_path / "checkpoints/finger/finger.pt").read_text() == "weights"
     installed = json.loads((tmp_path / "checkpoints/finger/metrics.json").read_text())
+    made_by = installed.pop("made_by")
+    assert made_by == "njf pipeline --robot finger --states 5 --seed 0"
     assert installed == {"flow": {"cosine": 1}, "closed_loop": demo_metrics}
 
 
