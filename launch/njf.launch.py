@@ -22,7 +22,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, LifecycleTransition, Node
 from lifecycle_msgs.msg import Transition
 
-from njf_bringup.graph import Argument, Graph, NodeSpec, load_graph
+from njf_bringup.graph import Argument, Graph, NodeSpec, ResolvedGraph, load_graph
 from njf_bringup.paths import robot_names
 from njf_bringup.process import environment_defaults
 from njf_bringup.resolve import parse_arguments, resolve
@@ -51,12 +51,11 @@ def _declare(name: str, argument: Argument) -> DeclareLaunchArgument:
 def _actions(context: LaunchContext, graph: Graph) -> list:
     texts = {name: LaunchConfiguration(name).perform(context) for name in graph.arguments}
     resolved = resolve(graph, parse_arguments(graph, texts))
-    common = resolved.ros_arguments()
     actions = [
         SetEnvironmentVariable(name, value)
         for name, value in environment_defaults(resolved.run_dir).items()
     ]
-    nodes = [_node(spec, common) for spec in resolved.nodes]
+    nodes = [_node(spec, resolved) for spec in resolved.nodes]
     actions += nodes
     actions += [
         RegisterEventHandler(
@@ -71,16 +70,17 @@ def _actions(context: LaunchContext, graph: Graph) -> list:
     return actions
 
 
-def _node(spec: NodeSpec, common: list[str]) -> Node:
+def _node(spec: NodeSpec, resolved: ResolvedGraph) -> Node:
     kind = LifecycleNode if spec.lifecycle else Node
+    override = resolved.arguments["params_file"]  # after the node's own parameters: the last wins
     return kind(
         package=spec.package,
         executable=spec.executable,
         name=spec.name,
         namespace=spec.namespace,
-        parameters=[spec.parameters],
+        parameters=[spec.parameters, *([override] if override else [])],
         remappings=list(spec.remappings.items()),
-        ros_arguments=common,
+        ros_arguments=["--log-level", str(resolved.arguments["log_level"])],
         output="screen",
         respawn=False,  # a driver that restarts by itself moves by itself
     )

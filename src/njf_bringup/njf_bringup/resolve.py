@@ -45,6 +45,11 @@ def _arguments(graph: Graph, options: Mapping[str, Value]) -> dict[str, Value]:
     values["run_dir"] = str(Path(str(values["run_dir"])).absolute())
     values["bag"] = str(Path(str(values["bag"])).absolute())
     values["checkpoint"] = _checkpoint(str(values["checkpoint"]))
+    if values["use_sim_time"] and values["sim"]:
+        raise ConfigError(
+            "use_sim_time needs somebody who publishes /clock; the simulator runs on the wall "
+            "clock. Use it without the simulation, with a bag that is played with --clock."
+        )
     return values
 
 

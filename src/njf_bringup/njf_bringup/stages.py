@@ -12,23 +12,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from njf_bringup.json_file import write_json
 from njf_bringup.paths import robot_file, root
 from njf_control.robot import load_robot
 from njf_perception.config import load_config
-from njf_perception.errors import ConfigError
+from njf_perception.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from njf_training.evaluate import Truth
 
 LOOP_GOALS = 20
+SMALLEST_COSINE = 0.95  # mean over views of cameras that never trained
 EVALUATED_MOTIONS = 40  # each takes some seconds: eight views, traced exactly
 
 
 def convert(robot: str, bag: Path, out: Path) -> None:
-    """Turn a bag of this robot into a dataset; its quality report is printed."""
+    """Turn a bag of this robot into a dataset; its quality report is printed.
+
+    Raises:
+        DataError: the bag is unusable, or the report has errors.
+    """
     from njf_training.convert import convert as convert_bag
 
-    print(convert_bag(bag, out, robot=load_robot(robot_file(robot))).text())
+    report = convert_bag(bag, out, robot=load_robot(robot_file(robot)))
+    print(report.text())
+    if report.errors:
+        raise DataError(f"{out} is unfit for training: {'; '.join(report.errors)}. Record again.")
 
 
 def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> Path:
@@ -62,9 +71,8 @@ def evaluate(
     figures = judge(checkpoint, dataset, truth, limit)
     print(evaluation_table(figures))
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(figures, indent=2) + "\n")
         _draw(checkpoint, dataset, truth, out.with_suffix(".png"))
+        write_json(out, figures)
     return figures
 
 
@@ -85,10 +93,16 @@ def _draw(checkpoint: Path, dataset: Path, truth: "Truth", picture: Path) -> Non
 def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bool:
     """Record, convert, train, evaluate and close the loop, all in `home`; finished stages stay.
 
-    With `install` the checkpoint and its metrics are copied to checkpoints/<robot>. Returns
-    whether the closed loop met its criteria.
+    Returns whether flow and closed loop met their criteria. With `install` the checkpoint and its
+    metrics are then copied to checkpoints/<robot>.
+
+    Raises:
+        DataError: `home` holds results of another call.
     """
     from njf_bringup.commands.explore import explore_into
+
+    asked = {"robot": robot, "states": states, "seed": seed}
+    _claim(home, asked)
 
     bag, dataset, training = home / "bag", home / "dataset", home / "training"
     checkpoint, flow, loop = training / "checkpoint.pt", home / "flow.json", home / "demo"
@@ -97,10 +111,10 @@ def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bo
         shutil.rmtree(bag, ignore_errors=True)  # what an aborted exploration left
         explore_into(bag, robot, True, states, seed, home / "run")
 
-    # A bag is closed properly and a checkpoint written before their stages are over, so only a
-    # mark of its own says that these two are.
+    # Bag, dataset and checkpoint are there before it is known that their stages went well, so only
+    # a mark of its own says so.
     _stage("record", home / "recorded", explore, mark=True)
-    _stage("dataset", dataset / "dataset.json", lambda: convert(robot, bag, dataset))
+    _stage("dataset", home / "converted", lambda: convert(robot, bag, dataset), mark=True)
     _stage("train", home / "trained", lambda: train(robot, dataset, training), mark=True)
     _stage("evaluate", flow, lambda: evaluate(robot, checkpoint, dataset, flow))
     _stage("demo", loop / "metrics.json", lambda: close_loop(robot, checkpoint, loop, seed))
@@ -109,10 +123,34 @@ def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bo
         "flow": json.loads(flow.read_text()),
         "closed_loop": json.loads((loop / "metrics.json").read_text()),
     }
-    if install:
+    good = _good(metrics)
+    if install and good:
         _install(robot, checkpoint, metrics)
+    elif install:
+        print(f"not installed, because criteria were missed; the checkpoint is {checkpoint}")
+    return good
+
+
+def _claim(home: Path, asked: dict[str, Any]) -> None:
+    """Make sure that what `home` holds, if anything, came from the same call."""
+    path = home / "pipeline.json"
+    found = json.loads(path.read_text()) if path.exists() else asked
+    if found != asked:
+        raise DataError(
+            f"{home} holds results for {found}, asked for {asked}. "
+            "Choose another folder with --home, or remove this one."
+        )
+    write_json(path, asked)
+
+
+def _good(metrics: dict[str, Any]) -> bool:
+    """The criteria of flow in unseen cameras, where there are some, and of the closed loop."""
     from njf_bringup.demo.verdict import succeeded
 
+    unseen = metrics["flow"].get("held_out")
+    if unseen is not None and not unseen["cosine"].get("mean", 0.0) >= SMALLEST_COSINE:
+        print(f"flow in unseen cameras missed a cosine of {SMALLEST_COSINE}: {unseen['cosine']}")
+        return False
     return succeeded(metrics["closed_loop"])
 
 
@@ -141,7 +179,7 @@ def _install(robot: str, checkpoint: Path, metrics: dict[str, Any]) -> None:
     target = root() / "checkpoints" / robot
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(checkpoint, target / f"{robot}.pt")
-    (target / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    write_json(target / "metrics.json", metrics)
     print(f"installed {target}/{robot}.pt")
 
 

@@ -44,8 +44,9 @@ def test_types_survive_substitution() -> None:
 
 
 def test_namespace_and_sim_time_reach_every_node() -> None:
-    nodes = resolve(load_graph(), {"namespace": "lab", "use_sim_time": True}).nodes
-    assert [node.full_name for node in nodes][:2] == ["/lab/simulator", "/lab/driver"]
+    options = {"namespace": "lab", "use_sim_time": True, "sim": False}
+    nodes = resolve(load_graph(), options).nodes
+    assert [node.full_name for node in nodes][:2] == ["/lab/camera_0_driver", "/lab/driver"]
     assert all(node.parameters["use_sim_time"] is True for node in nodes)
 
 
@@ -56,6 +57,7 @@ def test_namespace_and_sim_time_reach_every_node() -> None:
         ({"robot": "fingr"}, "unknown robot 'fingr'; robots: .*finger"),
         ({"task": "dance"}, "valid values: servo, explore, none"),
         ({"sim": "yes"}, "'sim' must be bool, got str 'yes'"),
+        ({"use_sim_time": True}, "the simulator runs on the wall clock"),
     ],
 )
 def test_wrong_option_lists_the_valid_ones(options: dict[str, Value], message: str) -> None:

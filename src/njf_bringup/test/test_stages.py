@@ -20,6 +20,7 @@ class Recorder:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path, metrics: dict) -> None:
         self.ran: list[str] = []
         self.metrics = metrics
+        self.flow: dict = {"cosine": 1}
         monkeypatch.setattr(stages, "root", lambda: root)
         monkeypatch.setattr(explore, "explore_into", self.explore)
         monkeypatch.setattr(stages, "convert", self.convert)
@@ -43,7 +44,7 @@ class Recorder:
         self._leave("train", out / "checkpoint.pt", "weights")
 
     def evaluate(self, robot: str, checkpoint: Path, dataset: Path, out: Path) -> None:
-        self._leave("evaluate", out, json.dumps({"cosine": 1}))
+        self._leave("evaluate", out, json.dumps(self.flow))
 
     def close_loop(self, robot: str, checkpoint: Path, out: Path, seed: int) -> None:
         self._leave("demo", out / "metrics.json", json.dumps(self.metrics))
@@ -75,6 +76,24 @@ def test_an_unfinished_recording_is_made_anew_and_a_bad_loop_is_told(
     assert not good
     assert recorder.ran[0] == "record"
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_missed_criteria_install_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
+) -> None:
+    recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
+    recorder.flow = {"held_out": {"cosine": {"mean": 0.9}}}
+    assert not stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=True)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_results_of_another_call_are_not_passed_off_as_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
+) -> None:
+    Recorder(monkeypatch, tmp_path, demo_metrics)
+    stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=False)
+    with pytest.raises(DataError, match="'seed': 0.*asked for.*'seed': 7"):
+        stages.run_all("finger", tmp_path / "data", states=5, seed=7, install=False)
 
 
 def test_a_robot_without_training_configuration_is_told_which_exist() -> None:

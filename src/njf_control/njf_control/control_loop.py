@@ -71,7 +71,8 @@ class ControlLoop:
         """Switch the actuators on, holding the measured state; reopens a device that was lost.
 
         Raises:
-            NjfError: it could not be done; the actuators are off.
+            NjfError: it could not be done; the actuators are off, or the gate is in FAULT and the
+                message says which may still be on.
         """
         with self._lock:
             self._driver.connect()
@@ -80,8 +81,10 @@ class ControlLoop:
             try:
                 self.state = self._driver.activate()
                 self.gate.activate(self.state.position)
-            except NjfError:
-                self.make_safe()
+            except NjfError as error:
+                trouble = self.make_safe()
+                if trouble:
+                    raise RobotFaultError(f"{error} {trouble}") from error
                 raise
             self._last_cycle_s = self._last_answer_s = self.state.stamp_s
 
@@ -116,7 +119,11 @@ class ControlLoop:
                 raise self._fault(str(error)) from None
 
     def make_safe(self) -> str:
-        """Reach the safe state if the robot is driven. Never raises: says what went wrong."""
+        """Reach the safe state if the robot is driven; says what went wrong.
+
+        Without the device's confirmation the gate is in FAULT, not INACTIVE: nobody may read that
+        the torque is off when it may be on.
+        """
         with self._lock:
             if not self._active:
                 return ""
@@ -125,6 +132,7 @@ class ControlLoop:
             try:
                 self._driver.deactivate()
             except NjfError as error:
+                self.gate.fault(str(error))
                 return str(error)
             return ""
 
@@ -140,7 +148,8 @@ class ControlLoop:
         self.state, self._last_answer_s = state, state.stamp_s
         if state.alarms:
             raise RobotFaultError(f"alarm: {'; '.join(state.alarms)}. Remove the cause.")
-        output = self.gate.step(state.position, now_s, dt_s)
+        # Reading may have taken long, and the watchdog must see that.
+        output = self.gate.step(state.position, max(now_s, state.stamp_s), dt_s)
         if not output.drives:
             raise RobotFaultError(output.reason)
         applied = self._driver.send(output.applied)
@@ -148,6 +157,7 @@ class ControlLoop:
         return Cycle(state, output, applied)
 
     def _fault(self, reason: str) -> RobotFaultError:
-        trouble = self.close()
-        self.gate.fault(reason)
-        return RobotFaultError(" ".join(filter(None, (reason, trouble))))
+        text = " ".join(filter(None, (reason, self.close())))
+        self.gate.deactivate()  # forgets the fault that closing may have added, it is in the text
+        self.gate.fault(text)
+        return RobotFaultError(text)

@@ -96,6 +96,9 @@ class RobotConfig(Config):
         for what, names in (("channel", self.channel_names), ("camera", self.camera_names)):
             if len(set(names)) != len(names) or not names:
                 raise ValueError(f"{what} names must be unique and at least one: {names}")
+        motor_ids = [channel.motor_id for channel in self.channels]
+        if len(set(motor_ids)) != len(motor_ids):
+            raise ValueError(f"every channel needs a motor_id of its own: {motor_ids}")
         if sum(camera.role == "control" for camera in self.cameras) != 1:
             raise ValueError("exactly one camera must have role: control")
         return self

@@ -31,8 +31,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from njf_control.robot import RobotConfig
-from njf_perception.errors import CommandRejectedError
+from njf_perception.errors import CommandRejectedError, ConfigError
 
+_FEWEST_CYCLES = 2.0  # within the watchdog's time
 _MAX_LATE_CYCLES = 2.0  # a cycle may make up for at most this many periods of motion
 
 
@@ -95,7 +96,17 @@ class SafetyGate:
     """Decides in every cycle which set-points the hardware gets. See the module's text."""
 
     def __init__(self, robot: RobotConfig, rate_hz: float, watchdog_timeout_s: float) -> None:
-        """Guard `robot`, driven in cycles at `rate_hz` [Hz]; `watchdog_timeout_s` in [s]."""
+        """Guard `robot`, driven in cycles at `rate_hz` [Hz]; `watchdog_timeout_s` in [s].
+
+        Raises:
+            ConfigError: the cycles are too far apart for the watchdog to mean anything.
+        """
+        if rate_hz * watchdog_timeout_s < _FEWEST_CYCLES:
+            raise ConfigError(
+                f"rate_hz {rate_hz:g} is too slow for a watchdog of {watchdog_timeout_s:g} s; "
+                f"expected at least {_FEWEST_CYCLES / watchdog_timeout_s:g} Hz. "
+                "Raise rate_hz or the timeout."
+            )
         self.counts = GateCounts()
         self.watchdog_timeout_s = watchdog_timeout_s
         self._names = robot.channel_names
@@ -162,7 +173,8 @@ class SafetyGate:
     def activate(self, measured: Float[np.ndarray, " n"]) -> None:
         """Begin to hold the `measured` state [channel unit]; counts start at zero.
 
-        A robot that stands a little outside its range is brought inside at `max_rate`.
+        A robot that stands a little outside its range is held there; the first command brings it
+        inside at `max_rate`.
 
         Raises:
             CommandRejectedError: see `check_start`.
@@ -171,8 +183,7 @@ class SafetyGate:
         self.counts = GateCounts()
         self._mode = GateState.READY
         self._stop_pending = False
-        self._applied = self._measured = measured.copy()
-        self._target = np.clip(measured, self._lower, self._upper)
+        self._applied = self._target = self._measured = measured.copy()
         self._forget_commands()
 
     def deactivate(self) -> None:
@@ -230,7 +241,7 @@ class SafetyGate:
             return self._held_output()
         if self._stop_pending:
             self._stop_pending = False
-            self._applied = np.clip(measured, self._lower, self._upper)
+            self._applied = measured.copy()
             if self._mode != GateState.RUNNING:  # no command since the reset
                 self._target = self._applied
         self._check_watchdog(now_s)
@@ -258,7 +269,7 @@ class SafetyGate:
             return
         if not 0.0 <= self.command_age_s(now_s) <= self.watchdog_timeout_s:  # NaN fails, too
             self._mode = GateState.HOLDING
-            self._target = np.clip(self._applied, self._lower, self._upper)
+            self._target = self._applied
             self.counts.watchdog += 1
 
     def _find_fault(self, names: Sequence[str], values: Sequence[float]) -> str:

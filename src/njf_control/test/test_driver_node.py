@@ -86,7 +86,15 @@ def test_a_missing_robot_file_is_told(start, wait_until):
     probe = start(robot_file="")
     assert not probe.change("configure")
     wait_until(lambda: any("robot_file" in text for text in probe.errors))
-    assert not probe.call("estop", reason="early").success
+
+
+def test_an_estop_before_configuration_is_latched(start):
+    probe = start()
+    assert probe.call("estop", reason="early").success
+    assert probe.change("configure")
+    assert not probe.change("activate")
+    assert probe.call("estop_reset").success
+    assert probe.change("activate")
 
 
 def test_an_impossible_transition_is_refused_and_survived(start):

@@ -253,6 +253,8 @@ def test_inactive_drives_nothing(robot):
 
 def test_activation_a_little_outside_the_range_comes_in_slowly():
     robot = Robot([1.32, 0.0, 0.0])
+    assert robot.step().applied[0] == 1.32  # nothing moves without a command
+    robot.submit(1.3, 0.0, 0.0)
     assert robot.step().applied[0] == pytest.approx(1.32 - STEP)
     for _ in range(3):
         output = robot.step()

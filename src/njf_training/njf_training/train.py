@@ -117,6 +117,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "torch_rng": torch.get_rng_state(),
             "config": self.config.model_dump_json(),
+            "dataset": self.dataset.info.content_id,
         }
         temporary = folder / "resume.tmp"
         torch.save(state, temporary)
@@ -126,12 +127,17 @@ class Trainer:
         """Continue exactly where `save` left off.
 
         Raises:
-            DataError: the saved run had another configuration.
+            DataError: the saved run had another configuration or dataset.
         """
         state = torch.load(path, weights_only=True)
         if state["config"] != self.config.model_dump_json():
             raise DataError(
                 f"{path} belongs to a run with another configuration. "
+                "Train into a new folder, or delete this one to start over."
+            )
+        if state["dataset"] != self.dataset.info.content_id:
+            raise DataError(
+                f"{path} belongs to a run on another dataset than {self.dataset.folder}. "
                 "Train into a new folder, or delete this one to start over."
             )
         self.step = state["step"]
@@ -208,7 +214,11 @@ def describe(dataset: Dataset, robot: RobotConfig, config: TrainConfig) -> Check
         workspace_max_m=robot.workspace_max_m,
         perception=config.perception,
         jacobian=config.jacobian.model_dump(),
-        training={"config": config.model_dump(), "states": len(dataset.commands)},
+        training={
+            "config": config.model_dump(),
+            "states": len(dataset.commands),
+            "dataset": dataset.info.content_id,
+        },
         git_revision=git_revision(),
     )
 

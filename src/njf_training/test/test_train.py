@@ -1,5 +1,7 @@
 """Training on the ball: it learns, resumes exactly, and writes usable checkpoints."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,16 @@ def test_resuming_with_another_configuration_is_refused(run: Path, ball_dataset:
     other = CONFIG.model_copy(update={"learning_rate": 1e-3})
     with pytest.raises(DataError, match="another configuration"):
         train(ball_dataset, ROBOT, run, other)
+
+
+def test_resuming_on_another_dataset_is_refused(
+    run: Path, ball_dataset: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(ball_dataset, tmp_path / "copy")
+    info = json.loads((copy / "dataset.json").read_text()) | {"content_id": "another"}
+    (copy / "dataset.json").write_text(json.dumps(info))
+    with pytest.raises(DataError, match="another dataset"):
+        train(copy, ROBOT, run, CONFIG)
 
 
 def test_a_perfect_prediction_scores_one(run: Path, ball_dataset: Path) -> None:

@@ -1,6 +1,5 @@
 """The demo from start to verdict."""
 
-import json
 import os
 import shutil
 import sys
@@ -22,11 +21,13 @@ from njf_bringup.demo.results import Step, TrialRecord
 from njf_bringup.demo.summary import write_summary
 from njf_bringup.demo.verdict import succeeded, table
 from njf_bringup.graph import ResolvedGraph
+from njf_bringup.json_file import write_json
 from njf_bringup.up import resolve_options, running
 from njf_perception.checkpoint import load_checkpoint
 from njf_training.train import git_revision
 
 FILMED_GOALS = 4
+PRODUCTS = ("metrics.json", "servo.gif", "summary.png", "run.mcap", "run.json")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,6 @@ def run_demo(options: DemoOptions) -> bool:
     """
     begin_s = time.monotonic()
     machine = _machine()
-    _clear(options.out)
     graph = resolve_options(
         robot=options.robot,
         checkpoint=options.checkpoint,
@@ -60,6 +60,7 @@ def run_demo(options: DemoOptions) -> bool:
     )
     checkpoint = load_checkpoint(str(graph.arguments["checkpoint"]))
     checkpoint.require(graph.robot.name, graph.robot.channel_names)
+    _clear(options.out)
     records = _run_trials(graph, options)
     metrics = _metrics(options, graph, records) | {
         "checkpoint": checkpoint.content_id,
@@ -127,21 +128,16 @@ def _metrics(
 
 
 def _write(out: Path, records: Sequence[TrialRecord], metrics: dict[str, Any]) -> None:
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     write_gif(out / "servo.gif", records)
     write_summary(out / "summary.png", records, metrics)
+    write_json(out / "metrics.json", metrics)  # last: it says that the run is whole
 
 
 def _clear(out: Path) -> None:
     """Make room for a new run; only what a demo writes is removed."""
     out.mkdir(parents=True, exist_ok=True)
+    for name in PRODUCTS:
+        (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / "graph", ignore_errors=True)
-    shutil.rmtree(out / "run", ignore_errors=True)  # left by a recorder that was killed
-    for leftover in (
-        *out.glob("run.mcap*"),
-        *out.glob("*.json"),
-        *out.glob("*.png"),
-        *out.glob("*.gif"),
-    ):
-        if leftover.is_file():
-            os.remove(leftover)
+    if (out / "run" / "run.mcap").exists():  # left by a recorder that was killed
+        shutil.rmtree(out / "run")

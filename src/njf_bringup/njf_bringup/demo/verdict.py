@@ -20,7 +20,7 @@ class Criterion:
         found: Any = metrics
         for key in self.path:
             found = found[key]
-        return float(found)
+        return float("nan") if found is None else float(found)
 
     def met(self, metrics: Mapping[str, Any]) -> bool:
         """Whether the figure keeps the bound; NaN does not."""

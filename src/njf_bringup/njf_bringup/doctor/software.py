@@ -16,12 +16,12 @@ PACKAGES = (
     "rclpy",
     "numpy",
     "torch",
-    "opencv-python-headless",
     "mujoco",
     "daqp",
     "rosbags",
     "mcap",
 )
+MODULES = ("cv2",)  # their distributions are named differently by apt and pip
 
 
 def python() -> Check:
@@ -34,6 +34,7 @@ def python() -> Check:
 def packages() -> Check:
     """The packages the nodes import are installed."""
     missing = [name for name in PACKAGES if not _version(name)]
+    missing += [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         return Check("packages", "failed", f"missing: {', '.join(missing)}", "make")
     return Check("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in PACKAGES))

@@ -67,8 +67,12 @@ class RobotClient:
 
     def __enter__(self) -> "RobotClient":
         """Wait for the first image and the driver."""
-        self._wait(lambda: self._frame is not None, "camera image")
-        self._wait(lambda: self._applied is not None, "command_applied")
+        try:
+            self._wait(lambda: self._frame is not None, "camera image")
+            self._wait(lambda: self._applied is not None, "command_applied")
+        except BaseException:  # __exit__ is not called for these, and the thread must end
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -78,6 +82,10 @@ class RobotClient:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the graph."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop spinning and leave the graph."""
         self._executor.shutdown()
         self._thread.join()
         self.node.destroy_node()

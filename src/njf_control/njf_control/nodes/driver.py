@@ -22,6 +22,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.timer import Timer
@@ -55,6 +56,7 @@ class DriverNode(GuardedLifecycleNode):
         self._robot: RobotConfig | None = None
         self._loop: ControlLoop | None = None
         self._timer: Timer | None = None
+        self._early_stop: str | None = None  # pressed before there was a gate to latch it
         self._image_stamp = Time()
         self._published: tuple[object, ...] = ()
         self._statistics: Mapping[str, int] = {}
@@ -67,7 +69,10 @@ class DriverNode(GuardedLifecycleNode):
         self._command_sub = self.create_subscription(Command, "command", self._on_command, 1)
         self.create_service(EmergencyStop, "estop", self._on_estop)
         self.create_service(ResetEmergencyStop, "estop_reset", self._on_reset)
-        self.create_timer(_STATE_PERIOD_S, self._on_state_timer)
+        # The system clock may be set back, and simulated time may stand still: neither may stop the
+        # watchdog.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_STATE_PERIOD_S, self._on_state_timer, clock=self._steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
 
     def _declare_parameters(self) -> None:
@@ -132,11 +137,13 @@ class DriverNode(GuardedLifecycleNode):
         gate = SafetyGate(robot, rate_hz, timeout_s)
         if self._loop is not None and self._loop.gate.estop_reason is not None:
             gate.estop(self._loop.gate.estop_reason)  # latched means latched
+        if self._early_stop is not None:
+            gate.estop(self._early_stop)
         driver = make_driver(robot, self._value("port"), self._value("dry_run"))
         loop = ControlLoop(driver, gate, 1.0 / rate_hz)
         loop.connect()
-        self._robot, self._loop = robot, loop
-        self._timer = self.create_timer(loop.period_s, self._cycle)
+        self._robot, self._loop, self._early_stop = robot, loop, None
+        self._timer = self.create_timer(loop.period_s, self._on_timer, clock=self._steady)
         self._publish_safety_change()
 
     def _activate(self) -> None:
@@ -147,11 +154,11 @@ class DriverNode(GuardedLifecycleNode):
 
     def _release(self) -> TransitionCallbackReturn:
         """Safe state, port closed. The gate stays, with it a latched emergency stop."""
+        if self._loop is not None:  # first: nothing that may fail comes before the safe state
+            self._report(self._loop.close())
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        if self._loop is not None:
-            self._report(self._loop.close())
         return TransitionCallbackReturn.SUCCESS
 
     def _report(self, trouble: str) -> None:
@@ -175,19 +182,24 @@ class DriverNode(GuardedLifecycleNode):
             self._timer.reset()
             self._cycle()
 
-    def _cycle(self) -> None:
+    def _on_timer(self) -> None:
+        self._cycle()
+
+    def _cycle(self) -> bool:
+        """Run one cycle if the robot is driven; whether set-points were sent."""
         if self._loop is None or not self._loop.active:
-            return
+            return False
         try:
             cycle = self._loop.cycle(time.monotonic())
         except RobotFaultError as error:
             self.get_logger().error(str(error))
             self._publish_safety_change()
             self.trigger_deactivate()
-            return
+            return False
         if cycle is not None:
             self._publish_cycle(cycle)
         self._publish_safety_change()
+        return cycle is not None
 
     def _publish_cycle(self, cycle: Cycle) -> None:
         assert self._robot is not None  # a cycle ran, so the node is configured
@@ -201,19 +213,23 @@ class DriverNode(GuardedLifecycleNode):
         self, request: EmergencyStop.Request, response: EmergencyStop.Response
     ) -> EmergencyStop.Response:
         if self._loop is None:
-            response.success, response.message = False, _NOT_CONFIGURED
+            self._early_stop = request.reason or "no reason given"
+            response.success, response.message = True, "latched; the driver is not configured yet"
             return response
         self._loop.gate.estop(request.reason)
         self.get_logger().error(self._loop.gate.reason)
-        self._cycle()
+        sent = self._cycle()
         response.success, response.message = True, self._loop.gate.reason
+        if not sent and self._loop.active:
+            response.message += "; the device did not answer, nothing was sent yet"
         return response
 
     def _on_reset(
         self, request: ResetEmergencyStop.Request, response: ResetEmergencyStop.Response
     ) -> ResetEmergencyStop.Response:
         if self._loop is None:
-            response.success, response.message = False, _NOT_CONFIGURED
+            latched, self._early_stop = self._early_stop is not None, None
+            response.success, response.message = latched, "" if latched else _NOT_CONFIGURED
             return response
         verdict = self._loop.gate.reset()
         response.success, response.message = verdict.accepted, verdict.reason

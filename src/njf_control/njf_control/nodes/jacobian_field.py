@@ -199,6 +199,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
         request = handle.request
         config = servo_config(self, float(request.tolerance_px))
         make_goal = goal_maker(request, config.min_points)
+        self._watch.begin()
         history = self._watch.history
         servo = Servo(config, self._model.space, history, int(request.max_steps))
         session = Session(make_goal, LucasKanadeTracker, self._model, servo)

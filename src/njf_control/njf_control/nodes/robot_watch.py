@@ -26,7 +26,8 @@ class RobotWatch:
         self._strange_names: list[str] | None = None
         self._state: SafetyState | None = None
         self._state_s = self._applied_s = time.monotonic()  # what never comes is late from here
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._stopped: SafetyState | None = None
+        latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._subscriptions = [
             node.create_subscription(SafetyState, "safety_state", self._on_state, latched),
             node.create_subscription(CommandApplied, "command_applied", self._on_applied, 10),
@@ -43,6 +44,11 @@ class RobotWatch:
         """State and set-points have been heard of."""
         return self._state is not None and bool(self.history)
 
+    def begin(self) -> None:
+        """A new goal begins: only a stop that holds now, or comes from now on, counts for it."""
+        held = self._state is not None and self._state.state in _STOPPED
+        self._stopped = self._state if held else None
+
     def problem(self, timeout_s: float) -> tuple[Reason, str] | None:
         """Why the robot must not be commanded, and what to do.
 
@@ -53,9 +59,9 @@ class RobotWatch:
             return Reason.ROBOT_NOT_READY, (
                 f"no safety_state for {timeout_s:g} s. Start the driver and check its log."
             )
-        if self._state is not None and self._state.state in _STOPPED:
-            reason, what = _STOPPED[self._state.state]
-            return reason, f"{what}: {self._state.reason or 'no reason given'}"
+        if self._stopped is not None:
+            reason, what = _STOPPED[self._stopped.state]
+            return reason, f"{what}: {self._stopped.reason or 'no reason given'}"
         if self._strange_names is not None:
             return Reason.ROBOT_NOT_READY, (
                 f"the driver has channels {self._strange_names}, the robot file {self._names}. "
@@ -70,11 +76,14 @@ class RobotWatch:
 
     def _on_state(self, msg: SafetyState) -> None:
         self._state, self._state_s = msg, time.monotonic()
+        if msg.state in _STOPPED:
+            self._stopped = msg
 
     def _on_applied(self, msg: CommandApplied) -> None:
         names = list(msg.channel_names)
         self._strange_names = names if names != self._names else None
         applied = np.array(msg.applied, np.float64)
-        if self._strange_names is None and np.isfinite(applied).all():
-            self.history.add(stamp_to_ns(msg.header.stamp), applied)
+        if self._strange_names is not None or not np.isfinite(applied).all():
+            return
+        if self.history.add(stamp_to_ns(msg.header.stamp), applied):
             self._applied_s = time.monotonic()

@@ -6,6 +6,8 @@ from collections import deque
 import numpy as np
 from jaxtyping import Float
 
+_CLOCK_SET_BACK_NS = 1_000_000_000
+
 
 class SetpointHistory:
     """Applied set-points by time stamp, for the last `capacity` driver cycles."""
@@ -14,12 +16,20 @@ class SetpointHistory:
         self._stamps_ns: deque[int] = deque(maxlen=capacity)
         self._setpoints: deque[Float[np.ndarray, " k"]] = deque(maxlen=capacity)
 
-    def add(self, stamp_ns: int, setpoint: Float[np.ndarray, " k"]) -> None:
-        """Append what was handed to the hardware at `stamp_ns`; older stamps are ignored."""
+    def add(self, stamp_ns: int, setpoint: Float[np.ndarray, " k"]) -> bool:
+        """Append what was handed to the hardware at `stamp_ns`; whether it was taken.
+
+        A stamp that is a little older came out of order and is ignored. One that is much older
+        means that the clock was set back: the history begins anew.
+        """
         if self._stamps_ns and stamp_ns <= self._stamps_ns[-1]:
-            return
+            if self._stamps_ns[-1] - stamp_ns < _CLOCK_SET_BACK_NS:
+                return False
+            self._stamps_ns.clear()
+            self._setpoints.clear()
         self._stamps_ns.append(stamp_ns)
         self._setpoints.append(setpoint)
+        return True
 
     def __bool__(self) -> bool:
         """Whether any set-point is known."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from njf_control.jacobian import JacobianConfig, JacobianField
+from njf_control.jacobian import load_jacobian
 from njf_control.robot import RobotConfig
 from njf_control.servo.commands import CommandSpace
 from njf_perception.camera import Camera
@@ -60,12 +60,7 @@ class CheckpointModel:
             robot, checkpoint.command_center, checkpoint.command_half_range
         )
         self._scene_model: PixelNerf = checkpoint.scene_model()
-        encoder, channels = info.perception.encoder, len(info.channel_names)
-        config = JacobianConfig.model_validate(info.jacobian)
-        workspace = self._scene_model.workspace
-        self._field = JacobianField(config, workspace, encoder.features, encoder.code, channels)
-        self._field.load_state_dict(checkpoint.jacobian)
-        self._field.eval()
+        self._field = load_jacobian(checkpoint, self._scene_model)
 
     def evaluate(
         self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]

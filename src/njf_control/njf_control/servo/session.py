@@ -119,7 +119,9 @@ class Session:
             del self._tracked[stamp_ns]
         self.paired_s = self.clock()
         step = self._step(encoded, tracks)
-        if step.reason in (Reason.CONVERGED, Reason.STALLED) and self._extend(tracks):
+        # Only the newest image can be compared with: it is the one that is kept.
+        newest = encoded.stamp_ns == self._newest_ns
+        if step.reason in (Reason.CONVERGED, Reason.STALLED) and newest and self._extend(tracks):
             return replace(step, reason=None)
         return step
 

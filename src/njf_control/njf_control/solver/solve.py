@@ -28,7 +28,7 @@ class Solution:
     """A command step and what is known of it.
 
     Attributes:
-        delta: step [normalised], always finite and within the limits; zero unless solved.
+        delta: step [normalised], always finite; within the limits when solved, else zero.
         residual_px: weighted mean residual predicted after the step [px]; NaN without points.
         active: per channel the name of the limit the step stands at, empty where free.
         condition: condition number of the weighted task Jacobian; infinity when singular.
