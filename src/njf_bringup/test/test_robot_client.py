@@ -1,5 +1,6 @@
 """The demo's client with the real simulator and driver, without a model."""
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from njf_bringup.nodes.robot_client import RobotClient
 from njf_bringup.nodes.session import TRACKING_SPEED, TRAVEL_SPEED, Session, tracked
 from njf_bringup.resolve import resolve
 from njf_bringup.supervisor import Supervisor
-from njf_perception.errors import CommandRejectedError
+from njf_perception.errors import CommandRejectedError, StaleDataError
 
 pytestmark = pytest.mark.ros
 
@@ -30,6 +31,15 @@ def client(graph: ResolvedGraph) -> Iterator[RobotClient]:
         RobotClient(graph.robot, supervisor.check) as joined,
     ):
         yield joined
+
+
+def test_a_client_that_cannot_join_leaves_no_thread_behind(graph: ResolvedGraph) -> None:
+    def broken() -> None:
+        raise StaleDataError("the graph is broken")
+
+    with pytest.raises(StaleDataError), RobotClient(graph.robot, broken):
+        pytest.fail("joined a broken graph")
+    assert not [t for t in threading.enumerate() if t.name == "demo-client"]
 
 
 def test_the_first_motion_begins_where_the_robot_stands(

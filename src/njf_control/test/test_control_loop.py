@@ -177,6 +177,30 @@ def test_torque_stays_off_where_the_gate_refuses_the_start(driver):
     assert "activate" not in driver.calls
 
 
+def test_torque_that_nobody_confirmed_off_is_a_fault(loop, driver):
+    driver.fails["deactivate"] = DeviceNotConnectedError("torque may still be ON")
+    assert "still be ON" in loop.make_safe()
+    assert loop.gate.state == GateState.FAULT and "still be ON" in loop.gate.reason
+
+
+def test_a_failed_activation_says_what_may_still_be_on(driver):
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    loop.connect()
+    driver.fails["activate"] = DeviceNotConnectedError("no answer.")
+    driver.fails["deactivate"] = DeviceNotConnectedError("torque may still be ON")
+    with pytest.raises(RobotFaultError, match="no answer. torque may still be ON"):
+        loop.activate()
+    assert loop.gate.state == GateState.FAULT
+
+
+def test_the_watchdog_sees_the_time_that_a_slow_read_took(loop, driver):
+    loop.submit(ROBOT.channel_names, [0.01, 0.0, 0.0], 0.0)
+    driver.now_s = 0.5  # the read, asked for at 0.02 s, answers at 0.5 s
+    cycle = loop.cycle(0.02)
+    assert cycle is not None and cycle.output.state == GateState.HOLDING
+    np.testing.assert_array_equal(cycle.applied, np.zeros(3))
+
+
 def test_make_safe_happens_once(loop, driver):
     assert loop.make_safe() == "" and loop.make_safe() == ""
     assert driver.calls.count("deactivate") == 1
