@@ -113,3 +113,14 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Repeat a failed test of a live graph: DDS now and then loses a discovery message for good.
+
+    Seen as services that stay invisible for 30 s on an otherwise idle machine, once in some hundred
+    nodes. What is really broken fails every time.
+    """
+    for item in items:
+        if item.get_closest_marker("ros"):
+            item.add_marker(pytest.mark.flaky(reruns=3))
