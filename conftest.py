@@ -116,11 +116,12 @@ def wait_until() -> Callable[..., None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Repeat a failed test of a live graph: DDS now and then loses a discovery message for good.
+    """Repeat a test of a live graph that failed, but never one that breaks something on purpose.
 
-    Seen as services that stay invisible for 30 s on an otherwise idle machine, once in some hundred
-    nodes. What is really broken fails every time.
+    Services, actions and topics of nodes in one process sometimes stay undiscovered for 30 s: in
+    the worst runs 2 of the 24 tests of the Jacobian-field node. The cause is not known yet; a
+    repeated test is reported as such ("R"), so that it stays seen.
     """
     for item in items:
-        if item.get_closest_marker("ros"):
+        if item.get_closest_marker("ros") and not item.get_closest_marker("fault"):
             item.add_marker(pytest.mark.flaky(reruns=3))
