@@ -16,6 +16,7 @@ from njf_bringup.commands import (
     explore,
     pipeline,
     record,
+    simulate,
     train,
     up,
 )
@@ -34,6 +35,7 @@ app.command("demo")(demo.demo)
 app.command("explore")(explore.explore)
 app.command("record")(record.record)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)
+app.command("simulate")(simulate.simulate)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("pipeline")(pipeline.pipeline)

@@ -13,7 +13,7 @@ from njf_training.evaluate import TrueView
 
 
 class SimulatorTruth:
-    """`njf_training.evaluate.Truth` from the true joint positions kept beside a dataset."""
+    """`njf_training.evaluate.Truth` from the true configurations kept beside a dataset."""
 
     def __init__(self, dataset: Path, robot: RobotConfig) -> None:
         """Compile the simulated robot.
@@ -21,12 +21,14 @@ class SimulatorTruth:
         Raises:
             DataError: the dataset has no true positions, because no simulator made it.
         """
-        self._positions = _true_positions(dataset, robot)
-        self._exact = GroundTruth(RobotModel.from_robot(robot))
+        model = RobotModel.from_robot(robot)
+        self._configurations = _true_configurations(dataset, model.configuration_names)
+        self._exact = GroundTruth(model)
 
     def view(self, before: int, after: int, camera: str) -> TrueView:
         """Exact view of `camera` at state `before`, and its motion to state `after`."""
-        exact = self._exact.flow(camera, self._positions[before], self._positions[after])
+        pair = self._configurations[before], self._configurations[after]
+        exact = self._exact.flow(camera, *pair)
         return TrueView(
             flow=exact.flow.astype(np.float64),
             depth=exact.depth.astype(np.float64),
@@ -34,7 +36,7 @@ class SimulatorTruth:
         )
 
 
-def _true_positions(dataset: Path, robot: RobotConfig) -> Float[np.ndarray, "t n"]:
+def _true_configurations(dataset: Path, names: list[str]) -> Float[np.ndarray, "t q"]:
     path = dataset / "truth.npz"
     if not path.is_file():
         raise DataError(
@@ -42,6 +44,11 @@ def _true_positions(dataset: Path, robot: RobotConfig) -> Float[np.ndarray, "t n
             "--sim can be judged by exact flow."
         )
     with np.load(path) as truth:
-        names = truth["joint_names"].tolist()
-        order = [names.index(name) for name in robot.channel_names]
-        return truth["joint_positions_rad"][:, order].astype(np.float64)
+        found = truth["joint_names"].tolist()
+        if missing := sorted(set(names) - set(found)):
+            raise DataError(
+                f"{path} lacks the joints {missing}, it has {found}. Was it recorded with an "
+                "older model of the robot? Record again."
+            )
+        order = [found.index(name) for name in names]
+        return truth["joint_positions"][:, order].astype(np.float64)

@@ -107,7 +107,7 @@ def test_the_simulator_judges_in_the_robots_channel_order(
     robot = load_robot(robot_file("finger"))
     positions = np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.4]])  # joint_2, joint_1, joint_0
     names = robot.channel_names[::-1]
-    np.savez(tmp_path / "truth.npz", joint_names=names, joint_positions_rad=positions)
+    np.savez(tmp_path / "truth.npz", joint_names=names, joint_positions=positions)
     truth = SimulatorTruth(tmp_path, robot)
     view = truth.view(0, 1, "camera_0")
     speed = np.linalg.norm(view.flow, axis=-1)[view.robot]

@@ -1,7 +1,7 @@
 """What a robot is, read from config/robots/<name>.yaml: channels, limits, driver, cameras."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +18,9 @@ class ChannelConfig(Config):
     lower: float = Field(description="smallest set-point [unit]")
     upper: float = Field(description="largest set-point [unit]")
     max_rate: float = Field(gt=0, description="largest change of the set-point [unit/s]")
-    motor_id: int = Field(ge=0, le=252, description="id of the motor on its bus")
+    motor_id: int | None = Field(
+        default=None, ge=0, le=252, description="id of the motor, on a bus whose motors have ids"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "ChannelConfig":
@@ -27,14 +29,24 @@ class ChannelConfig(Config):
         return self
 
 
-class DriverConfig(Config):
-    """How the hardware is reached."""
+class DynamixelConfig(Config):
+    """Dynamixel servos on a serial bus."""
 
     kind: Literal["dynamixel"] = Field(description="driver family")
     model: Literal["xl320"] = Field(description="motor model, names the control table")
     port: str = Field(description="serial device; the simulation puts its pseudo-terminal here")
     baud: int = Field(gt=0, description="serial speed [bit/s]")
     rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
+
+
+class SimulatedConfig(Config):
+    """A robot that exists only in the simulator, which is reached through a local socket."""
+
+    kind: Literal["simulated"] = Field(description="driver family")
+    rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
+
+
+DriverConfig = Annotated[DynamixelConfig | SimulatedConfig, Field(discriminator="kind")]
 
 
 class SafetyConfig(Config):
@@ -68,7 +80,16 @@ class CameraConfig(Config):
 class SimulationConfig(Config):
     """The simulated stand-in of the robot."""
 
-    mjcf: str = Field(description="MJCF file inside njf_sim/models")
+    mjcf: str = Field(description="MJCF file: beside the robot's file, or in njf_sim/models")
+    tips: list[str] = Field(
+        default=["tip"], min_length=1, description="sites whose positions are judged"
+    )
+    hold: dict[str, float] = Field(
+        default={}, description="actuators that are no channel, and their fixed value [unit]"
+    )
+    settle_s: float = Field(
+        default=1.5, gt=0, le=20, description="longest time to come to rest after a command [s]"
+    )
     backlash_rad: float = Field(default=0.0, ge=0, le=0.1, description="play of each servo [rad]")
     delay_s: float = Field(
         default=0.0, ge=0, le=0.2, description="delay from goal position to motion [s]"
@@ -96,9 +117,10 @@ class RobotConfig(Config):
         for what, names in (("channel", self.channel_names), ("camera", self.camera_names)):
             if len(set(names)) != len(names) or not names:
                 raise ValueError(f"{what} names must be unique and at least one: {names}")
-        motor_ids = [channel.motor_id for channel in self.channels]
-        if len(set(motor_ids)) != len(motor_ids):
-            raise ValueError(f"every channel needs a motor_id of its own: {motor_ids}")
+        if self.driver.kind == "dynamixel":
+            ids = self.motor_ids
+            if None in ids or len(set(ids)) != len(ids):
+                raise ValueError(f"every channel needs a motor_id of its own: {ids}")
         if sum(camera.role == "control" for camera in self.cameras) != 1:
             raise ValueError("exactly one camera must have role: control")
         return self
@@ -112,6 +134,11 @@ class RobotConfig(Config):
     def channel_units(self) -> list[str]:
         """SI unit per channel."""
         return [channel.unit for channel in self.channels]
+
+    @property
+    def motor_ids(self) -> list[int | None]:
+        """Id of each channel's motor; None where its bus has no ids."""
+        return [channel.motor_id for channel in self.channels]
 
     @property
     def camera_names(self) -> list[str]:
@@ -140,9 +167,14 @@ class RobotConfig(Config):
 
 
 def load_robot(path: str | Path) -> RobotConfig:
-    """Read a robot's YAML file.
+    """Read a robot's YAML file; an MJCF file that lies beside it is found there.
 
     Raises:
         ConfigError: the file is missing or does not describe a robot.
     """
-    return load_config(path, RobotConfig)
+    robot = load_config(path, RobotConfig)
+    beside = Path(path).absolute().parent / robot.simulation.mjcf
+    if not beside.is_file():
+        return robot
+    simulation = robot.simulation.model_copy(update={"mjcf": str(beside)})
+    return robot.model_copy(update={"simulation": simulation})

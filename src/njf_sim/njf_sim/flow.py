@@ -40,8 +40,8 @@ class ExactJacobian:
 
     Attributes:
         points: surface points in the camera frame [m]; NaN where no surface is.
-        metric: derivative of the points [m/rad], camera axes; zero where nothing moves.
-        pixel: derivative of their projections [px/rad].
+        metric: derivative of the points [m per channel unit], camera axes; zero where they rest.
+        pixel: derivative of their projections [px per channel unit].
     """
 
     points: Float[np.ndarray, "n 3"]
@@ -60,79 +60,86 @@ class GroundTruth:
     def flow(
         self,
         camera_name: str,
-        position_a: Float[np.ndarray, " c"],
-        position_b: Float[np.ndarray, " c"],
+        configuration_a: Float[np.ndarray, " q"],
+        configuration_b: Float[np.ndarray, " q"],
         occlusion_tolerance_m: float = 0.003,
     ) -> ExactFlow:
-        """Flow from joint positions A to B [rad] at every pixel of A.
+        """Flow from configuration A to B at every pixel of A.
 
         A point counts as visible in B when the surface that B shows at its pixel is not nearer
         than the point by more than `occlusion_tolerance_m`.
         """
         camera = self._robot.cameras[camera_name]
-        depth, geom = self._trace(camera_name, position_a)
+        depth, geom = self._trace(camera_name, configuration_a)
         moving = self._renderer.is_moving[geom] & (geom >= 0)
         pixels = pixel_grid(camera.width, camera.height)[moving]
         points = _back_project(camera, pixels, depth[moving])
-        moved = self._carry(camera, points, geom[moving], position_a, position_b)
+        moved = self._carry(camera, points, geom[moving], configuration_a, configuration_b)
         target = camera.project(moved)
         flow = np.zeros((*depth.shape, 2), np.float32)
         flow[moving] = target - pixels
         visible = np.zeros_like(moving)
-        depth_b, _ = self._trace(camera_name, position_b)
+        depth_b, _ = self._trace(camera_name, configuration_b)
         visible[moving] = _unoccluded(target, moved[:, 2], depth_b, occlusion_tolerance_m)
         return ExactFlow(flow, depth, moving, visible)
 
     def jacobian(
         self,
         camera_name: str,
-        position: Float[np.ndarray, " c"],
+        configuration: Float[np.ndarray, " q"],
         pixels: Int[np.ndarray, "n 2"],
+        derivative: Float[np.ndarray, "v c"] | None = None,
     ) -> ExactJacobian:
-        """Jacobian of the surface points seen at integer `pixels` (u, v)."""
+        """Jacobian of the surface points seen at integer `pixels` (u, v).
+
+        `derivative` says how the joints follow the channels, `RobotModel.derivative`; a kinematic
+        robot needs none.
+        """
+        by_channel = self._robot.servo_derivative if derivative is None else derivative
         camera = self._robot.cameras[camera_name]
-        depth, geom = self._trace(camera_name, position)
+        depth, geom = self._trace(camera_name, configuration)
         u, v = pixels.T
         points = _back_project(camera, pixels.astype(float), depth[v, u])
         world = transform(camera.T_world_camera, points)
-        self._pose(position)
-        metric = np.zeros((len(pixels), 3, len(position)))
+        self._pose(configuration)
+        metric = np.zeros((len(pixels), 3, by_channel.shape[1]))
         for i in np.flatnonzero(geom[v, u] >= 0):
             body = int(self._robot.model.geom_bodyid[geom[v[i], u[i]]])
-            metric[i] = camera.T_world_camera[:3, :3].T @ self._point_jacobian(world[i], body)
+            in_world = self._point_jacobian(world[i], body) @ by_channel
+            metric[i] = camera.T_world_camera[:3, :3].T @ in_world
         return ExactJacobian(points, metric, projection_jacobian(points, camera) @ metric)
 
     def _trace(
-        self, camera_name: str, position: Float[np.ndarray, " c"]
+        self, camera_name: str, configuration: Float[np.ndarray, " q"]
     ) -> tuple[Float32[np.ndarray, "h w"], Int32[np.ndarray, "h w"]]:
-        self._renderer.pose(position)
+        self._renderer.pose(configuration)
         return self._renderer.trace(camera_name)
 
-    def _pose(self, position: Float[np.ndarray, " c"]) -> None:
-        self._data.qpos[self._robot.qpos_address] = position
+    def _pose(self, configuration: Float[np.ndarray, " q"]) -> None:
+        self._data.qpos[:] = configuration
         mujoco.mj_kinematics(self._robot.model, self._data)
         mujoco.mj_comPos(self._robot.model, self._data)
 
-    def _point_jacobian(self, point: Float[np.ndarray, "3"], body: int) -> Float[np.ndarray, "3 c"]:
+    def _point_jacobian(self, point: Float[np.ndarray, "3"], body: int) -> Float[np.ndarray, "3 v"]:
         full = np.zeros((3, self._robot.model.nv))
         mujoco.mj_jac(self._robot.model, self._data, full, None, point, body)
-        return full[:, self._robot.dof_address]
+        return full
 
     def _carry(
         self,
         camera: Camera,
         points: Float[np.ndarray, "n 3"],
         geom: Int32[np.ndarray, " n"],
-        position_a: Float[np.ndarray, " c"],
-        position_b: Float[np.ndarray, " c"],
+        configuration_a: Float[np.ndarray, " q"],
+        configuration_b: Float[np.ndarray, " q"],
     ) -> Float[np.ndarray, "n 3"]:
         """Points of geoms, camera frame, moved along with their bodies from A to B."""
         body = self._robot.model.geom_bodyid[geom]
         world = transform(camera.T_world_camera, points)
-        self._pose(position_a)
+        self._pose(configuration_a)
         rotation = self._data.xmat.reshape(-1, 3, 3)[body]
         local = np.einsum("nji,nj->ni", rotation, world - self._data.xpos[body])
-        self._pose(position_b)
+        self._pose(configuration_b)
         rotation = self._data.xmat.reshape(-1, 3, 3)[body]
         world = np.einsum("nij,nj->ni", rotation, local) + self._data.xpos[body]
         return transform(invert(camera.T_world_camera), world)

@@ -19,14 +19,14 @@ _SURFACE_TOLERANCE_M = 1e-4
 
 
 def portrait(
-    robot: RobotModel, position_rad: Float[np.ndarray, " n"], camera: Camera, width: int
+    robot: RobotModel, configuration: Float[np.ndarray, " q"], camera: Camera, width: int
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The robot in a pose, `width` pixels wide, in the aspect ratio of `camera`.
 
     Unlike the cameras' images this one has shadows; do not train on it.
     """
     data = mujoco.MjData(robot.model)
-    data.qpos[robot.qpos_address] = position_rad
+    data.qpos[:] = configuration
     mujoco.mj_forward(robot.model, data)
     height = round(width * camera.height / camera.width)
     view = View(camera.scaled(width * _OVERSAMPLING, height * _OVERSAMPLING))

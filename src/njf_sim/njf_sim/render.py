@@ -65,15 +65,14 @@ class Renderer:
         self.is_moving = self._model.body_weldid[self._model.geom_bodyid] != 0
         self._model.geom_group[:] = np.where(self.is_moving, MOVING_GROUP, STATIC_GROUP)
         self._data = mujoco.MjData(self._model)
-        self._qpos_address = robot.qpos_address
         self._paint = Paint(self._model)
         self._views = {name: View(camera) for name, camera in robot.cameras.items()}
         self._static_layers: dict[str, _StaticLayer] = {}
-        self.pose(np.zeros(len(robot.channel_names)))
+        self.pose(robot.configuration)
 
-    def pose(self, position_rad: Float[np.ndarray, " n"]) -> None:
-        """Place the joints for the following calls."""
-        self._data.qpos[self._qpos_address] = position_rad
+    def pose(self, configuration: Float[np.ndarray, " q"]) -> None:
+        """Place the robot for the following calls, see `RobotModel.configuration`."""
+        self._data.qpos[:] = configuration
         mujoco.mj_kinematics(self._model, self._data)
 
     def prepare(self, camera_name: str) -> None:

@@ -1,15 +1,16 @@
-"""A robot in MuJoCo: joints by channel name, cameras in this project's conventions."""
+"""A robot in MuJoCo: actuators by channel name, cameras in this project's conventions."""
 
 # MuJoCo is a compiled module without type stubs.
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from njf_control.robot import CameraConfig, RobotConfig
 from njf_perception.camera import Camera
@@ -17,32 +18,42 @@ from njf_perception.errors import ConfigError
 
 # MuJoCo's cameras look along -z with y up; OpenCV's look along +z with y down.
 _MUJOCO_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])
+_COORDINATES = {int(mujoco.mjtJoint.mjJNT_FREE): 7, int(mujoco.mjtJoint.mjJNT_BALL): 4}
+_SETTLE_BLOCK_S = 0.1
+_DIFFERENCE_SHARE = 0.02
+_REST_SPEED = 2e-3  # [rad/s, m/s]
 
 
 class RobotModel:
-    """One simulated robot: the physics, the camera rig and the fingertip.
+    """One simulated robot: the physics, the camera rig and the points it is judged by.
 
-    Positions and goals are arrays over channels, in the order of the robot's configuration. Not
-    safe for use from several threads; `njf_sim.plant` adds the lock.
+    Set-points and positions are arrays over channels in the order of the robot's configuration; a
+    channel is the actuator of the same name, and the actuator's control has the channel's unit. A
+    configuration is the whole state of rest, MuJoCo's qpos: a soft robot has far more joints than
+    channels. Not safe for use from several threads; `njf_sim.plant` adds the lock.
 
     Attributes:
         model: the compiled MuJoCo model.
         data: its state.
-        channel_names: the joints (and actuators), in the robot's channel order.
+        channel_names: the actuators, in the robot's channel order.
         cameras: the rig by camera name.
-        qpos_address, dof_address: where the channels' joints are in MuJoCo's vectors.
+        is_kinematic: every joint is a position servo's and nothing else pulls at it, so that the
+            robot always comes to rest exactly at its set-points.
     """
 
     def __init__(self, model: mujoco.MjModel, robot: RobotConfig) -> None:
         self.model = model
         self.data = mujoco.MjData(model)
         self.channel_names = robot.channel_names
-        joints = [_named(model, "joint", name) for name in robot.channel_names]
-        self.qpos_address = np.array([joint.qposadr[0] for joint in joints])
-        self.dof_address = np.array([joint.dofadr[0] for joint in joints])
         self._ctrl = np.array([_named(model, "actuator", n).id for n in robot.channel_names])
-        self._tip = _named(model, "site", "tip").id
-        mujoco.mj_forward(model, self.data)
+        held = [_named(model, "actuator", name).id for name in robot.simulation.hold]
+        self.data.ctrl[held] = list(robot.simulation.hold.values())
+        self._servo_joint = _servo_joints(model)
+        self._tips = np.array([_named(model, "site", name).id for name in robot.simulation.tips])
+        self._settle_s = robot.simulation.settle_s
+        self.is_kinematic = _is_kinematic(model, self._servo_joint)
+        self._first_ctrl = self.data.ctrl.copy()
+        self.reset()
         self.cameras = {camera.name: self._camera(camera) for camera in robot.cameras}
 
     @classmethod
@@ -50,52 +61,149 @@ class RobotModel:
         """Compile the robot's MJCF file.
 
         Raises:
-            ConfigError: the file is missing or broken, or a channel, camera or the site `tip` of
-                the configuration is not in it.
+            ConfigError: the file is missing or broken, or a channel, camera or site of the
+                configuration is not in it.
         """
-        path = resources.files("njf_sim") / "models" / robot.simulation.mjcf
+        path = Path(robot.simulation.mjcf)
+        if not path.is_absolute():
+            path = Path(str(resources.files("njf_sim") / "models")) / path
         if not path.is_file():
             raise ConfigError(
                 f"simulation.mjcf is '{robot.simulation.mjcf}', but {path} does not exist. "
-                "Name a file of njf_sim/models."
+                "Put the MJCF file beside the robot's file, or name one of njf_sim/models."
             )
         try:
-            model = mujoco.MjModel.from_xml_string(path.read_text())
+            model = mujoco.MjModel.from_xml_path(str(path))
         except ValueError as error:
             raise ConfigError(f"{path}: MuJoCo does not compile it: {error}") from None
         return cls(model, robot)
 
+    def reset(self) -> None:
+        """Back to the state after loading: at rest, channels at zero."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.data.ctrl[:] = self._first_ctrl
+        self._place(self.data.ctrl)
+
+    @property
+    def configuration(self) -> Float[np.ndarray, " q"]:
+        """All of MuJoCo's joint coordinates [rad, m]."""
+        return self.data.qpos.copy()
+
+    @property
+    def configuration_names(self) -> list[str]:
+        """Name of each entry of `configuration`: its channel's, else its joint's."""
+        names: list[str] = []
+        for joint in range(self.model.njnt):
+            count = _COORDINATES.get(int(self.model.jnt_type[joint]), 1)
+            name = self.model.joint(joint).name
+            names += [name] if count == 1 else [f"{name}[{i}]" for i in range(count)]
+        for name, joint in zip(self.channel_names, self._servo_joint[self._ctrl], strict=True):
+            if joint >= 0:
+                names[self.model.jnt_qposadr[joint]] = name
+        return names
+
+    def set_configuration(self, configuration: Float[np.ndarray, " q"]) -> None:
+        """Place the robot at rest without physics; goals stay as they are."""
+        self.data.qpos[:] = configuration
+        self.data.qvel[:] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+
     @property
     def position(self) -> Float[np.ndarray, " n"]:
-        """Joint positions [rad]."""
-        return self.data.qpos[self.qpos_address].copy()
+        """What a driver measures per channel: a servo's joint, otherwise the actuator's state."""
+        joint = self._servo_joint[self._ctrl]
+        measured = self.data.ctrl[self._ctrl].copy()
+        act = self.model.actuator_actadr[self._ctrl]
+        measured[act >= 0] = self.data.act[act[act >= 0]]
+        servo = joint >= 0
+        measured[servo] = self.data.qpos[self.model.jnt_qposadr[joint[servo]]]
+        return measured
 
     @property
     def velocity(self) -> Float[np.ndarray, " n"]:
-        """Joint velocities [rad/s]."""
-        return self.data.qvel[self.dof_address].copy()
+        """Rate of change of `position`; zero for channels that are no servo."""
+        joint = self._servo_joint[self._ctrl]
+        velocity = np.zeros(len(joint))
+        servo = joint >= 0
+        velocity[servo] = self.data.qvel[self.model.jnt_dofadr[joint[servo]]]
+        return velocity
+
+    @property
+    def setpoint(self) -> Float[np.ndarray, " n"]:
+        """The goals in effect [channel unit]."""
+        return self.data.ctrl[self._ctrl].copy()
+
+    @property
+    def tips(self) -> Float[np.ndarray, "m 3"]:
+        """Positions of the sites the robot is judged by, in the world [m]."""
+        return self.data.site_xpos[self._tips].copy()
 
     @property
     def tip(self) -> Float[np.ndarray, "3"]:
-        """The fingertip in the world [m]."""
-        return self.data.site_xpos[self._tip].copy()
+        """The first of `tips`."""
+        return self.tips[0]
 
-    def set_position(self, position_rad: Float[np.ndarray, " n"] | Sequence[float]) -> None:
-        """Place the joints at rest, goals included, without physics."""
-        self.data.qpos[self.qpos_address] = position_rad
-        self.data.qvel[:] = 0.0
-        self.data.ctrl[self._ctrl] = position_rad
-        mujoco.mj_forward(self.model, self.data)
+    def set_position(self, position: Float[np.ndarray, " n"] | Sequence[float]) -> None:
+        """Place the servos' joints at rest, goals included, without physics."""
+        self.data.ctrl[self._ctrl] = position
+        self._place(self.data.ctrl)
 
-    def set_goal(self, goal_rad: Float[np.ndarray, " n"] | Sequence[float]) -> None:
-        """Set the goals of the position servos [rad]; motion comes with `step`."""
-        self.data.ctrl[self._ctrl] = goal_rad
+    def set_goal(self, goal: Float[np.ndarray, " n"] | Sequence[float]) -> None:
+        """Set the set-points [channel unit]; motion comes with `step`."""
+        self.data.ctrl[self._ctrl] = goal
 
     def step(self, count: int = 1) -> None:
         """Advance the physics by `count` time steps of `timestep_s`."""
         mujoco.mj_step(self.model, self.data, count)
         # mj_step leaves body and site poses one step behind the joints.
         mujoco.mj_kinematics(self.model, self.data)
+
+    def settle(self, setpoint: Float[np.ndarray, " n"]) -> Float[np.ndarray, " q"]:
+        """Go to a set-point and come to rest; returns the configuration.
+
+        Rest is when no joint moves faster than `_REST_SPEED`, or `settle_s` later.
+        """
+        if self.is_kinematic:
+            self.set_position(setpoint)
+            return self.configuration
+        self.set_goal(setpoint)
+        block = max(1, round(_SETTLE_BLOCK_S / self.timestep_s))
+        for _ in range(max(1, round(self._settle_s / _SETTLE_BLOCK_S))):
+            self.step(block)
+            if np.abs(self.data.qvel).max() < _REST_SPEED:
+                break
+        return self.configuration
+
+    @property
+    def servo_derivative(self) -> Float[np.ndarray, "v n"]:
+        """How the joints follow the channels where every channel is a servo: ones and zeros."""
+        derivative = np.zeros((self.model.nv, len(self._ctrl)))
+        joint = self._servo_joint[self._ctrl]
+        servo = np.flatnonzero(joint >= 0)
+        derivative[self.model.jnt_dofadr[joint[servo]], servo] = 1.0
+        return derivative
+
+    def derivative(
+        self, setpoint: Float[np.ndarray, " n"], half_range: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, "v n"]:
+        """How the joints at rest follow the channels at a set-point [rad, m per channel unit].
+
+        Central differences over 2 % of `half_range` either way, for robots that are not kinematic.
+        The state is the same afterwards.
+        """
+        if self.is_kinematic:
+            return self.servo_derivative
+        before = self.data.qpos.copy(), self.data.qvel.copy(), self.data.ctrl.copy()
+        derivative = np.zeros((self.model.nv, len(setpoint)))
+        for channel, step in enumerate(_DIFFERENCE_SHARE * half_range):
+            offset = step * (np.arange(len(setpoint)) == channel)
+            ahead, back = self.settle(setpoint + offset), self.settle(setpoint - offset)
+            column = np.zeros(self.model.nv)
+            mujoco.mj_differentiatePos(self.model, column, 2 * step, back, ahead)
+            derivative[:, channel] = column
+        self.data.qpos[:], self.data.qvel[:], self.data.ctrl[:] = before
+        mujoco.mj_forward(self.model, self.data)
+        return derivative
 
     @property
     def timestep_s(self) -> float:
@@ -106,6 +214,13 @@ class RobotModel:
     def time_s(self) -> float:
         """Simulated time since the start [s]."""
         return float(self.data.time)
+
+    def _place(self, ctrl: Float[np.ndarray, " a"]) -> None:
+        """Put every servo's joint at its actuator's goal, at rest."""
+        servo = self._servo_joint >= 0
+        self.data.qpos[self.model.jnt_qposadr[self._servo_joint[servo]]] = ctrl[servo]
+        self.data.qvel[:] = 0.0
+        mujoco.mj_forward(self.model, self.data)
 
     def _camera(self, config: CameraConfig) -> Camera:
         camera = _named(self.model, "camera", config.name)
@@ -132,3 +247,19 @@ def _named(model: mujoco.MjModel, kind: str, name: str) -> Any:
         return getattr(model, kind)(name)
     except KeyError as error:
         raise ConfigError(f"the MJCF file has no {kind} '{name}': {error}") from None
+
+
+def _servo_joints(model: mujoco.MjModel) -> Int[np.ndarray, " a"]:
+    """Per actuator the joint that it holds at its control; -1 for every other actuator."""
+    on_joint = model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT
+    # A position servo's force is kp (ctrl - q): its gain is what it loses per unit of position.
+    is_servo = on_joint & (model.actuator_biastype == mujoco.mjtBias.mjBIAS_AFFINE)
+    is_servo &= np.isclose(model.actuator_gainprm[:, 0], -model.actuator_biasprm[:, 1])
+    return np.where(is_servo, model.actuator_trnid[:, 0], -1)
+
+
+def _is_kinematic(model: mujoco.MjModel, servo_joint: Int[np.ndarray, " a"]) -> bool:
+    driven = np.isin(np.arange(model.njnt), servo_joint)
+    springs = np.any(model.jnt_stiffness != 0)
+    gravity = np.any(model.opt.gravity != 0)
+    return bool(driven.all() and not springs and not gravity and model.neq == 0)

@@ -82,7 +82,7 @@ def test_missing_parts_are_named(finger: RobotConfig) -> None:
     with pytest.raises(ConfigError, match="nobody.xml"):
         RobotModel.from_robot(finger.model_copy(update={"simulation": simulation}))
     channels = [finger.channels[0].model_copy(update={"name": "elbow"})]
-    with pytest.raises(ConfigError, match="no joint 'elbow'.*joint_0"):
+    with pytest.raises(ConfigError, match="no actuator 'elbow'.*joint_0"):
         RobotModel.from_robot(finger.model_copy(update={"channels": channels}))
 
 

@@ -4,31 +4,22 @@ The result appears under its name only when it is whole. An interrupted conversi
 it stopped when it is asked for again with the same bags and options.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from njf_control.robot import RobotConfig
 from njf_perception.errors import DataError
+from njf_training.assemble import Assembly, Source
 from njf_training.bag import data_files
 from njf_training.bag_contents import Contents, read_contents, read_images
-from njf_training.dataset import Dataset, DatasetCamera, DatasetInfo
-from njf_training.derive import (
-    BLOCK,
-    EstimatorFactory,
-    background_block,
-    flow_block,
-    mask_block,
-    run_blocks,
-)
+from njf_training.dataset import Dataset
+from njf_training.derive import EstimatorFactory
 from njf_training.flow import DisFlow
-from njf_training.masks import noise_threshold
 from njf_training.report import Findings, Report, make_report
 from njf_training.states import (
     ConvertOptions,
@@ -38,8 +29,6 @@ from njf_training.states import (
     complete_states,
 )
 from njf_training.work_folder import WorkFolder
-
-ARRAYS = ("images", "background", "masks", "commands", "trajectory", "pairs", "flow")
 
 
 def convert(
@@ -73,12 +62,16 @@ def convert(
     _write_small_arrays(work.folder, contents[0].robot, states, options)
     if not work.is_done("images"):
         _write_images(work.folder, contents, states)
-        _write_backgrounds(work.folder, options.workers)
         work.set_done("images")
-    findings.mask_areas = _derive_masks(work, options.workers)
-    findings.flow_valid = _derive_flow(work, contents[0].robot, options.workers, make_estimator)
+    source = Source(
+        contents[0].robot,
+        contents[0].cameras,
+        [path.name for path in paths],
+        options.model_dump(exclude={"workers"}),
+    )
+    assembly = Assembly(work, source, options.workers, make_estimator, options.flow_cameras)
+    findings.mask_areas, findings.flow_valid = assembly.run()
     _write_truth(work.folder, contents, states)
-    _write_info(work.folder, contents, paths, options)
     report = make_report(Dataset.open(work.folder), findings)
     report.save(work.folder)
     work.publish(out)
@@ -143,53 +136,6 @@ def _sized(image: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
     return image
 
 
-def _write_backgrounds(folder: Path, workers: int) -> None:
-    count = np.load(folder / "images.npy", mmap_mode="r").shape[1]
-    tasks = [(folder, camera) for camera in range(count)]
-    stills = [still for _, still in run_blocks(background_block, tasks, workers, "background")]
-    np.save(folder / "background.npy", np.array(stills))
-
-
-def _derive_masks(work: WorkFolder, workers: int) -> Float[np.ndarray, "t c"]:
-    if not work.is_done("masks"):
-        images = np.load(work.folder / "images.npy", mmap_mode="r")
-        still = np.load(work.folder / "background.npy")
-        count, cameras, height, width = images.shape[:4]
-        open_memmap(
-            work.folder / "masks.npy", "w+", np.uint8, (count, cameras, -(-height * width // 8))
-        )
-        thresholds = [noise_threshold(images[:, c], still[c]) for c in range(cameras)]
-        tasks = [(work.folder, *block, thresholds) for block in _blocks(count)]
-        areas = [area for _, area in run_blocks(mask_block, tasks, workers, "masks")]
-        work.set_done("masks", np.concatenate(areas).tolist())
-    return np.array(work.result("masks"))
-
-
-def _derive_flow(
-    work: WorkFolder, robot: RobotConfig, workers: int, make_estimator: EstimatorFactory
-) -> Float[np.ndarray, "p c"]:
-    pairs = np.load(work.folder / "pairs.npy")
-    images = np.load(work.folder / "images.npy", mmap_mode="r")
-    used = [i for i, camera in enumerate(robot.cameras) if camera.role != "held_out"]
-    if not work.is_done("flow"):
-        _, cameras, height, width = images.shape[:4]
-        shape = (len(pairs), cameras, height // 2, width // 2, 2)
-        flow = open_memmap(work.folder / "flow.npy", "w+", np.float16, shape)
-        flow[:, [i for i in range(cameras) if i not in used]] = np.nan
-        flow.flush()
-        work.set_done("flow")
-    blocks = [block for block in _blocks(len(pairs)) if not work.is_done(f"flow {block}")]
-    tasks = [(work.folder, *block, used, make_estimator) for block in blocks]
-    for index, valid in run_blocks(flow_block, tasks, workers, "flow"):
-        work.set_done(f"flow {blocks[index]}", valid.tolist())
-    valid = [row for block in _blocks(len(pairs)) for row in work.result(f"flow {block}")]
-    return np.array(valid)
-
-
-def _blocks(count: int) -> list[tuple[int, int]]:
-    return [(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
-
-
 def _write_truth(folder: Path, contents: Sequence[Contents], states: Sequence[State]) -> None:
     """Joint positions of the simulator at the time of the images; for evaluation only."""
     if any(len(item.joint_stamps_ns) == 0 for item in contents):
@@ -203,43 +149,5 @@ def _write_truth(folder: Path, contents: Sequence[Contents], states: Sequence[St
     np.savez(
         folder / "truth.npz",
         joint_names=contents[0].joint_names,
-        joint_positions_rad=np.array(rows),
+        joint_positions=np.array(rows),
     )
-
-
-def _write_info(
-    folder: Path, contents: Sequence[Contents], paths: list[Path], options: ConvertOptions
-) -> None:
-    robot = contents[0].robot
-    cameras = [
-        DatasetCamera(
-            name=camera.name,
-            role=config.role,
-            width=camera.width,
-            height=camera.height,
-            K=camera.K.tolist(),
-            T_world_camera=camera.T_world_camera.tolist(),
-        )
-        for camera, config in zip(contents[0].cameras, robot.cameras, strict=True)
-    ]
-    info = DatasetInfo(
-        robot=robot.name,
-        channel_names=robot.channel_names,
-        channel_units=robot.channel_units,
-        cameras=cameras,
-        states=len(np.load(folder / "trajectory.npy")),
-        pairs=len(np.load(folder / "pairs.npy")),
-        bags=[path.name for path in paths],
-        settings=options.model_dump(exclude={"workers"}),
-        content_id=_content_id(folder),
-    )
-    (folder / "dataset.json").write_text(info.model_dump_json(indent=2) + "\n")
-
-
-def _content_id(folder: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name in ARRAYS:
-        with (folder / f"{name}.npy").open("rb") as stream:
-            while block := stream.read(2**22):
-                digest.update(block)
-    return digest.hexdigest()

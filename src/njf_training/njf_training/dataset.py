@@ -10,7 +10,8 @@ Layout of the folder (T states, C cameras, P pairs, n channels):
     trajectory.npy   int32 [T]
     pairs.npy        int32 [P, 2]                states before and after a small motion
     flow.npy         float16 [P, C, H/2, W/2, 2] px of the full image, NaN unknown
-    truth.npz        evaluation only, where there is a simulator: joint_names, joint_positions_rad
+    depth.npy        float16 [T, C, H/2, W/2]    [m], NaN unknown; only where cameras measure depth
+    truth.npz        evaluation only, where there is a simulator: joint_names, joint_positions
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from njf_perception.config import Config
 from njf_perception.errors import DataError
 
 FORMAT_VERSION = 1
+Role = Literal["control", "training", "held_out"]
 HELD_OUT_SHARE = 0.1  # of the trajectories, the last ones
 
 
@@ -34,11 +36,25 @@ class DatasetCamera(Config):
     """A camera of the dataset."""
 
     name: str
-    role: Literal["control", "training", "held_out"]
+    role: Role
     width: int = Field(gt=0, description="[px]")
     height: int = Field(gt=0, description="[px]")
     K: list[list[float]] = Field(description="intrinsic matrix [px]")
     T_world_camera: list[list[float]] = Field(description="pose of the optical frame [m]")
+
+    @classmethod
+    def of(
+        cls, camera: Camera, role: Literal["control", "training", "held_out"]
+    ) -> "DatasetCamera":
+        """Describe a calibrated camera."""
+        return cls(
+            name=camera.name,
+            role=role,
+            width=camera.width,
+            height=camera.height,
+            K=camera.K.tolist(),
+            T_world_camera=camera.T_world_camera.tolist(),
+        )
 
     @property
     def camera(self) -> Camera:
@@ -58,13 +74,17 @@ class DatasetInfo(Config):
     states: int
     pairs: int
     bags: list[str] = Field(description="names of the bags it was made from")
-    settings: dict[str, float | int | str | bool] = Field(description="of the conversion")
+    settings: dict[str, float | int | str | bool | None] = Field(description="of the conversion")
     content_id: str = Field(description="hash of all arrays")
 
 
 @dataclass(frozen=True)
 class Dataset:
     """An opened dataset; arrays are memory-mapped when first used."""
+
+    ARRAYS = (
+        "images", "background", "masks", "commands", "trajectory", "pairs", "flow", "depth",
+    )  # fmt: skip
 
     folder: Path
     info: DatasetInfo
@@ -155,6 +175,11 @@ class Dataset:
     def flow(self) -> Float16[np.ndarray, "p c h2 w2 2"]:
         """Estimated flow at full-image pixels (2c + 0.5, 2r + 0.5) [px]; NaN unknown."""
         return self._array("flow")
+
+    @cached_property
+    def depth(self) -> Float16[np.ndarray, "t c h2 w2"] | None:
+        """Measured depth at full-image pixels (2c + 0.5, 2r + 0.5) [m], NaN unknown; or None."""
+        return self._array("depth") if (self.folder / "depth.npy").exists() else None
 
     def mask(self, state: int, camera: int) -> Bool[np.ndarray, "h w"]:
         """Where the moving robot is in one image."""

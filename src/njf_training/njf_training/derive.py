@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from tqdm import tqdm
 
 from njf_training.flow import FlowEstimator, checked_flow, half_size
@@ -69,19 +69,27 @@ def mask_block(
 
 
 def flow_block(
-    folder: Path, start: int, stop: int, cameras: list[int], make_estimator: EstimatorFactory
-) -> Float[np.ndarray, "n cameras"]:
-    """Write the flow of pairs start..stop in `cameras`; returns its share of the robot."""
+    folder: Path,
+    start: int,
+    stop: int,
+    cameras: Int[np.ndarray, "n k"],
+    make_estimator: EstimatorFactory,
+) -> Float[np.ndarray, "n k"]:
+    """Write the flow of pairs start..stop, each in its `cameras`, and NaN in the others.
+
+    Returns the share of the robot whose flow is known.
+    """
     images = np.load(folder / "images.npy", mmap_mode="r")
     masks = np.load(folder / "masks.npy", mmap_mode="r")
     pairs = np.load(folder / "pairs.npy", mmap_mode="r")
     flow = np.load(folder / "flow.npy", mmap_mode="r+")
     estimator = make_estimator()
     size = images.shape[2:4]
-    valid = np.zeros((stop - start, len(cameras)))
+    valid = np.zeros(cameras.shape)
     for row in range(start, stop):
         before, after = (int(state) for state in pairs[row])
-        for column, camera in enumerate(cameras):
+        flow[row] = np.nan
+        for column, camera in enumerate(cameras[row - start]):
             robot = [_unpack(masks[state, camera], size) for state in (before, after)]
             pictures = [np.asarray(images[state, camera]) for state in (before, after)]
             found = flow_near(estimator, pictures[0], pictures[1], robot[0] | robot[1])

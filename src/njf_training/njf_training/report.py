@@ -30,7 +30,7 @@ class Findings:
     contents: Sequence[Contents]
     states: list[Mark]
     mask_areas: Float[np.ndarray, "t c"] = field(default_factory=lambda: np.zeros((0, 0)))
-    flow_valid: Float[np.ndarray, "p c"] = field(default_factory=lambda: np.zeros((0, 0)))
+    flow_valid: Float[np.ndarray, "p k"] = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 @dataclass

@@ -27,6 +27,9 @@ class ConvertOptions(Config):
         le=2,
         description="largest change of a channel in a pair [of half its range]",
     )
+    flow_cameras: int = Field(
+        default=6, ge=1, description="cameras per pair in which flow is estimated"
+    )
     workers: int = Field(default=2, ge=1, le=256, description="processes for masks and flow")
 
 

@@ -85,7 +85,7 @@ def test_cameras_carry_their_calibration(dataset: Dataset) -> None:
 
 def test_truth_is_kept_apart_for_evaluation(dataset: Dataset, toy_positions: np.ndarray) -> None:
     truth = np.load(dataset.folder / "truth.npz")
-    assert np.allclose(truth["joint_positions_rad"], toy_positions + 0.001)
+    assert np.allclose(truth["joint_positions"], toy_positions + 0.001)
     assert truth["joint_names"].tolist() == ["slide_x", "slide_y"]
 
 
