@@ -1,21 +1,63 @@
 """Batches of rays for training: mostly where the robot is, some around it, some anywhere."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float16, Int
+from pydantic import Field
 from torch import Tensor
 
 from njf_perception.camera import Camera
+from njf_perception.config import Config
 from njf_perception.encoder import EncoderConfig, prepare_image
+from njf_perception.errors import DataError
 from njf_perception.workspace import Workspace
-from njf_training.dataset import Dataset
+from njf_training.augment import AugmentConfig, augment
+from njf_training.dataset import Dataset, DatasetCamera
 from njf_training.hull import CameraRig, Silhouettes, hull_depth
 
 BAND_PX = 3  # width of the rim around the robot that is sampled on purpose [half-size px]
+
+
+class DataConfig(Config):
+    """Which part of a dataset is trained on."""
+
+    cameras: list[str] | None = Field(
+        default=None, description="cameras to learn from; default: all that are not held out"
+    )
+    states: int | None = Field(default=None, ge=2, description="learn from the first states only")
+    command_range: float = Field(
+        default=1.0, gt=0, le=1, description="learn from states within this share of the range"
+    )
+    flow: Literal["estimated", "exact"] = Field(
+        default="estimated", description="exact: the simulator's own, as an upper bound"
+    )
+    depth: Literal["hull", "sensor"] = Field(
+        default="hull", description="hull: from silhouettes; sensor: measured by depth cameras"
+    )
+
+    def rows(self, dataset: Dataset) -> Int[np.ndarray, " a"]:
+        """Rows of `pairs` to learn from.
+
+        Raises:
+            DataError: none is left.
+        """
+        rows, _ = dataset.split()
+        pairs = dataset.pairs[rows]
+        if self.states is not None:
+            keep = pairs.max(axis=1) < self.states
+            rows, pairs = rows[keep], pairs[keep]
+        reach = np.abs(dataset.normalized_commands()[pairs]).max(axis=(1, 2))
+        rows = rows[reach <= self.command_range + 1e-9]
+        if not len(rows):
+            raise DataError(
+                f"{dataset.folder}: no motion of the first {self.states} states lies within "
+                f"{self.command_range} of the command range. Choose more states or a wider range."
+            )
+        return rows
 
 
 class Batch(NamedTuple):
@@ -50,10 +92,19 @@ class RaySampler:
     """Draws batches from a dataset; all randomness comes from the generator passed in."""
 
     def __init__(
-        self, dataset: Dataset, encoder: EncoderConfig, workspace: Workspace, rays: int
+        self,
+        dataset: Dataset,
+        encoder: EncoderConfig,
+        workspace: Workspace,
+        rays: int,
+        augment: AugmentConfig,
+        data: DataConfig,
     ) -> None:
         self.dataset, self.rays, self.workspace = dataset, rays, workspace
-        training = [c for c in dataset.cameras if c.role != "held_out"]
+        self.augment = augment
+        self.rows = data.rows(dataset)
+        self._flow, self._depth = _flow_source(dataset, data), _depth_source(dataset, data)
+        training = _training_cameras(dataset, data)
         self.camera_index = [dataset.cameras.index(c) for c in training]
         self.context = next(i for i, c in enumerate(training) if c.role == "control")
         cameras: list[Camera] = [c.camera for c in training]
@@ -63,6 +114,8 @@ class RaySampler:
         self.robot, self.rim = _pixel_lists(packed, self.rig.size)
         context = self.camera_index[self.context]
         self.images = [prepare_image(image, encoder) for image in dataset.images[:, context]]
+        size = (encoder.input_width, encoder.input_height)
+        self.masks = [_small_mask(dataset.mask(i, context), size) for i in range(len(self.images))]
         self.commands = dataset.normalized_commands()
 
     def batch(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator) -> Batch:
@@ -78,16 +131,21 @@ class RaySampler:
         pixels = torch.from_numpy(np.stack([2 * c + 0.5, 2 * r + 0.5], -1)).float()
         source = np.array(self.camera_index)[camera]
         robot = self._robot_mask(before, camera, r, c)
-        flow = torch.from_numpy(self.dataset.flow[row, source, r, c].astype(np.float32))
+        flow = torch.from_numpy(self._flow[row, source, r, c].astype(np.float32))
         cameras = torch.from_numpy(camera)
         depth = torch.full((len(index),), torch.nan)
-        origins, directions = self.rig.rays(cameras[robot], pixels[robot])
-        depth[robot] = hull_depth(
-            self.silhouettes, before, self.rig, self.workspace, origins, directions
-        )
+        if self._depth is None:
+            origins, directions = self.rig.rays(cameras[robot], pixels[robot])
+            depth[robot] = hull_depth(
+                self.silhouettes, before, self.rig, self.workspace, origins, directions
+            )
+        else:
+            measured = torch.from_numpy(self._depth[before, source, r, c].astype(np.float32))
+            depth[robot] = measured[robot]
         command = torch.from_numpy(self.commands[after] - self.commands[before]).float()
         rgb = self._colors(before, source, r, c)
-        return self.images[before], command, cameras, pixels, rgb, robot, flow, depth
+        image = augment(self.images[before], self.masks[before], self.augment, rng)
+        return image, command, cameras, pixels, rgb, robot, flow, depth
 
     def _draw(
         self, state: int, rng: np.random.Generator
@@ -120,6 +178,45 @@ class RaySampler:
             image[source, 2 * r + i, 2 * c + j].astype(np.float32) for i in (0, 1) for j in (0, 1)
         ]
         return torch.from_numpy(np.mean(blocks, axis=0) / 255).float()
+
+
+def _training_cameras(dataset: Dataset, data: DataConfig) -> list[DatasetCamera]:
+    usable = [camera for camera in dataset.cameras if camera.role != "held_out"]
+    if data.cameras is None:
+        return usable
+    names = [camera.name for camera in usable]
+    unknown = sorted(set(data.cameras) - set(names))
+    control = dataset.control_camera.name
+    if unknown or control not in data.cameras:
+        raise DataError(
+            f"data.cameras is {data.cameras}; expected some of {names}, '{control}' among them."
+        )
+    return [camera for camera in usable if camera.name in data.cameras]
+
+
+def _flow_source(dataset: Dataset, data: DataConfig) -> Float16[np.ndarray, "p c h w 2"]:
+    if data.flow == "estimated":
+        return dataset.flow
+    path = dataset.folder / "exact_flow.npy"
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Simulate again with --exact-flow.")
+    return np.load(path, mmap_mode="r")
+
+
+def _depth_source(dataset: Dataset, data: DataConfig) -> Float16[np.ndarray, "t c h w"] | None:
+    if data.depth == "hull":
+        return None
+    if dataset.depth is None:
+        raise DataError(
+            f"{dataset.folder} has no depth.npy, so data.depth cannot be 'sensor'. "
+            "Record with depth cameras, or use data.depth: hull."
+        )
+    return dataset.depth
+
+
+def _small_mask(mask: Bool[np.ndarray, "h w"], size: tuple[int, int]) -> Bool[np.ndarray, "k l"]:
+    share = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return share > 0.25
 
 
 def _pixel_lists(packed: np.ndarray, size: tuple[int, int]) -> tuple[PixelLists, PixelLists]:

@@ -25,9 +25,10 @@ from njf_perception.checkpoint import (
 from njf_perception.config import Config
 from njf_perception.errors import DataError
 from njf_perception.scene import PixelNerf, PixelNerfConfig
+from njf_training.augment import AugmentConfig
 from njf_training.dataset import Dataset
 from njf_training.losses import LossConfig, compute_losses
-from njf_training.sampler import Batch, RaySampler
+from njf_training.sampler import Batch, DataConfig, RaySampler
 
 
 class TrainConfig(Config):
@@ -44,17 +45,13 @@ class TrainConfig(Config):
     ema: float = Field(
         default=0.998, ge=0, lt=1, description="decay of the averaged weights that are kept"
     )
-    brightness: float = Field(
-        default=0.1, ge=0, description="random gain of training images, relative"
-    )
-    noise: float = Field(
-        default=0.02, ge=0, description="random pixel noise of training images, 0..1"
-    )
     seed: int = Field(default=0, ge=0, description="seed of everything random")
     threads: int = Field(default=2, ge=1, description="CPU threads of torch")
     save_every: int = Field(default=500, ge=1, description="steps between resumable states")
     perception: PixelNerfConfig = PixelNerfConfig()
     jacobian: JacobianConfig = JacobianConfig()
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
     loss: LossConfig = LossConfig()
 
 
@@ -76,17 +73,21 @@ class Trainer:
             self.modules.parameters(), lr=config.learning_rate, weight_decay=1e-5
         )
         self.sampler = RaySampler(
-            dataset, config.perception.encoder, self.model.workspace, config.rays
+            dataset,
+            config.perception.encoder,
+            self.model.workspace,
+            config.rays,
+            config.augment,
+            config.data,
         )
         self.step = 0
 
     def update(self, batch: Batch) -> dict[str, float]:
         """One optimiser step. Returns the loss terms."""
-        images = self._augment(batch.images)
         losses = compute_losses(
             self.model,
             self.jacobian,
-            batch._replace(images=images),
+            batch,
             self.sampler.rig,
             self.sampler.context,
             self.config.loss,
@@ -153,10 +154,6 @@ class Trainer:
             0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
         )
 
-    def _augment(self, images: torch.Tensor) -> torch.Tensor:
-        gain = 1 + self.config.brightness * torch.randn(len(images), 1, 1, 1)
-        return images * gain + self.config.noise * torch.randn_like(images)
-
 
 def train(dataset_folder: Path, robot: RobotConfig, out: Path, config: TrainConfig) -> Path:
     """Train on a dataset folder, resuming from `out` if it holds a run. Returns the checkpoint."""
@@ -183,11 +180,10 @@ def _batches(trainer: Trainer, steps: range) -> Iterator[Batch]:
 
     Each step seeds its own generator, so a resumed run sees the batches it would have seen.
     """
-    train_rows, _ = trainer.dataset.split()
 
     def make(step: int) -> Batch:
         rng = np.random.default_rng([trainer.config.seed, step])
-        return trainer.sampler.batch(rng.choice(train_rows, trainer.config.batch), rng)
+        return trainer.sampler.batch(rng.choice(trainer.sampler.rows, trainer.config.batch), rng)
 
     with ThreadPoolExecutor(1) as pool:
         pending = deque(pool.submit(make, step) for step in steps[:2])
