@@ -15,6 +15,7 @@ from numpy.lib.format import open_memmap
 
 from njf_control.robot import RobotConfig
 from njf_perception.camera import Camera
+from njf_perception.errors import DataError
 from njf_training.dataset import Dataset, DatasetCamera, DatasetInfo
 from njf_training.derive import (
     BLOCK,
@@ -25,6 +26,7 @@ from njf_training.derive import (
     run_blocks,
 )
 from njf_training.masks import noise_threshold
+from njf_training.tracks import DEFAULT_TRACKS, write_tracks
 from njf_training.work_folder import WorkFolder
 
 
@@ -55,6 +57,7 @@ class Assembly:
         workers: processes.
         make_estimator: picklable maker of the flow estimator.
         flow_cameras: cameras per pair in which flow is estimated, the control camera always.
+        tracks: tracked points per pair and camera, with as many still ones; 0 for none.
     """
 
     work: WorkFolder
@@ -62,20 +65,27 @@ class Assembly:
     workers: int
     make_estimator: EstimatorFactory
     flow_cameras: int
+    tracks: int = 0
 
     def run(self) -> tuple[Float[np.ndarray, "t c"], Float[np.ndarray, "p k"]]:
         """Do it. Returns the robot's share of every image and the share of it with known flow."""
-        self._backgrounds()
-        areas = self._masks()
-        valid = self._flow()
-        self._describe()
+        self.write_backgrounds()
+        areas = self.write_masks()
+        valid = self.write_flow()
+        self.write_tracks()
+        self.describe()
         return areas, valid
 
     @property
     def _images(self) -> np.ndarray:
         return np.load(self.work.folder / "images.npy", mmap_mode="r")
 
-    def _backgrounds(self) -> None:
+    @property
+    def _roles(self) -> list[str]:
+        return [camera.role for camera in self.source.robot.cameras]
+
+    def write_backgrounds(self) -> None:
+        """Write background.npy from the images."""
         if self.work.is_done("background"):
             return
         tasks = [(self.work.folder, camera) for camera in range(self._images.shape[1])]
@@ -83,7 +93,8 @@ class Assembly:
         np.save(self.work.folder / "background.npy", np.array([still for _, still in results]))
         self.work.set_done("background")
 
-    def _masks(self) -> Float[np.ndarray, "t c"]:
+    def write_masks(self) -> Float[np.ndarray, "t c"]:
+        """Write masks.npy from images and backgrounds; returns the robot's share of the images."""
         if not self.work.is_done("masks"):
             images = self._images
             still = np.load(self.work.folder / "background.npy")
@@ -96,7 +107,8 @@ class Assembly:
             self.work.set_done("masks", np.concatenate(areas).tolist())
         return np.array(self.work.result("masks"))
 
-    def _flow(self) -> Float[np.ndarray, "p k"]:
+    def write_flow(self) -> Float[np.ndarray, "p k"]:
+        """Write flow.npy from images and masks; returns the robot's share with known flow."""
         pairs = len(np.load(self.work.folder / "pairs.npy"))
         chosen = self._choose_cameras(pairs)
         if not self.work.is_done("flow"):
@@ -114,16 +126,22 @@ class Assembly:
         valid = [row for block in _blocks(pairs) for row in self.work.result(f"flow {block}")]
         return np.array(valid)
 
+    def write_tracks(self) -> None:
+        """Write tracks.npy from images and masks, if there shall be any."""
+        if self.tracks and not self.work.is_done("tracks"):
+            write_tracks(self.work.folder, self._roles, self.tracks, self.workers)
+            self.work.set_done("tracks")
+
     def _choose_cameras(self, pairs: int) -> Int[np.ndarray, "p k"]:
         """Per pair the control camera and some random others, none of them held out."""
-        cameras = self.source.robot.cameras
-        control = next(i for i, camera in enumerate(cameras) if camera.role == "control")
-        others = [i for i, camera in enumerate(cameras) if camera.role == "training"]
+        control = self._roles.index("control")
+        others = [i for i, role in enumerate(self._roles) if role == "training"]
         random = np.random.default_rng(0).permuted(np.tile(others, (pairs, 1)), axis=1)
         more = random[:, : self.flow_cameras - 1].reshape(pairs, -1).astype(int)
         return np.concatenate([np.full((pairs, 1), control), more], axis=1)
 
-    def _describe(self) -> None:
+    def describe(self) -> None:
+        """Write dataset.json, once all arrays are there."""
         folder, robot = self.work.folder, self.source.robot
         info = DatasetInfo(
             robot=robot.name,
@@ -137,7 +155,7 @@ class Assembly:
             pairs=len(np.load(folder / "pairs.npy")),
             bags=self.source.names,
             settings=self.source.settings,
-            content_id=_content_id(folder),
+            content_id=content_id(folder),
         )
         (folder / "dataset.json").write_text(info.model_dump_json(indent=2) + "\n")
 
@@ -146,7 +164,7 @@ def _blocks(count: int) -> list[tuple[int, int]]:
     return [(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
 
 
-def _content_id(folder: Path) -> str:
+def content_id(folder: Path) -> str:
     """Hash of every array of the dataset."""
     digest = hashlib.blake2b(digest_size=16)
     for name in Dataset.ARRAYS:
@@ -156,3 +174,18 @@ def _content_id(folder: Path) -> str:
                 while block := stream.read(2**22):
                     digest.update(block)
     return digest.hexdigest()
+
+
+def add_tracks(folder: Path, count: int = DEFAULT_TRACKS, workers: int = 2) -> Dataset:
+    """Track points in a finished dataset: write its tracks.npy and note that it has changed.
+
+    Raises:
+        DataError: the folder holds no dataset, or one that has tracks.
+    """
+    dataset = Dataset.open(folder)
+    if dataset.tracks is not None:
+        raise DataError(f"{folder / 'tracks.npy'} exists already. Remove it to track again.")
+    write_tracks(folder, [camera.role for camera in dataset.cameras], count, workers)
+    info = dataset.info.model_copy(update={"content_id": content_id(folder)})
+    (folder / "dataset.json").write_text(info.model_dump_json(indent=2) + "\n")
+    return Dataset.open(folder)

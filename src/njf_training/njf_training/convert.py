@@ -69,7 +69,9 @@ def convert(
         [path.name for path in paths],
         options.model_dump(exclude={"workers"}),
     )
-    assembly = Assembly(work, source, options.workers, make_estimator, options.flow_cameras)
+    assembly = Assembly(
+        work, source, options.workers, make_estimator, options.flow_cameras, options.tracks
+    )
     findings.mask_areas, findings.flow_valid = assembly.run()
     _write_truth(work.folder, contents, states)
     report = make_report(Dataset.open(work.folder), findings)

@@ -11,7 +11,12 @@ Layout of the folder (T states, C cameras, P pairs, n channels):
     pairs.npy        int32 [P, 2]                states before and after a small motion
     flow.npy         float16 [P, C, H/2, W/2, 2] px of the full image, NaN unknown
     depth.npy        float16 [T, C, H/2, W/2]    [m], NaN unknown; only where cameras measure depth
+    tracks.npy       float32 [P, C, N, 4]        (u, v, du, dv) [px], NaN unused; optional. First
+                     N/2 points of the robot, then N/2 still points beside it
     truth.npz        evaluation only, where there is a simulator: joint_names, joint_positions
+    exact_flow.npy   like flow.npy, from the simulator; evaluation and upper bounds only
+
+docs/dataset.md says how each source fills it.
 """
 
 from dataclasses import dataclass
@@ -20,7 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float16, Int, Int32, UInt8
+from jaxtyping import Bool, Float, Float16, Float32, Int, Int32, UInt8
 from pydantic import Field, ValidationError
 
 from njf_perception.camera import Camera
@@ -84,6 +89,7 @@ class Dataset:
 
     ARRAYS = (
         "images", "background", "masks", "commands", "trajectory", "pairs", "flow", "depth",
+        "tracks",
     )  # fmt: skip
 
     folder: Path
@@ -179,7 +185,17 @@ class Dataset:
     @cached_property
     def depth(self) -> Float16[np.ndarray, "t c h2 w2"] | None:
         """Measured depth at full-image pixels (2c + 0.5, 2r + 0.5) [m], NaN unknown; or None."""
-        return self._array("depth") if (self.folder / "depth.npy").exists() else None
+        return self._optional("depth")
+
+    @cached_property
+    def tracks(self) -> Float32[np.ndarray, "p c n 4"] | None:
+        """Point tracks (u, v, du, dv) [px], robot first, NaN unused; or None. See `tracks.py`."""
+        return self._optional("tracks")
+
+    @cached_property
+    def exact_flow(self) -> Float16[np.ndarray, "p c h2 w2 2"] | None:
+        """The simulator's flow where `flow` was estimated; or None. For judging only."""
+        return self._optional("exact_flow")
 
     def mask(self, state: int, camera: int) -> Bool[np.ndarray, "h w"]:
         """Where the moving robot is in one image."""
@@ -207,6 +223,9 @@ class Dataset:
         held_out = trajectories[-max(1, round(HELD_OUT_SHARE * len(trajectories))) :]
         is_test = np.isin(self.trajectory[self.pairs[:, 0]], held_out)
         return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+    def _optional(self, name: str) -> np.ndarray | None:
+        return self._array(name) if (self.folder / f"{name}.npy").exists() else None
 
     def _array(self, name: str) -> np.ndarray:
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")

@@ -90,7 +90,7 @@ def flow_block(
         before, after = (int(state) for state in pairs[row])
         flow[row] = np.nan
         for column, camera in enumerate(cameras[row - start]):
-            robot = [_unpack(masks[state, camera], size) for state in (before, after)]
+            robot = [unpack(masks[state, camera], size) for state in (before, after)]
             pictures = [np.asarray(images[state, camera]) for state in (before, after)]
             found = flow_near(estimator, pictures[0], pictures[1], robot[0] | robot[1])
             flow[row, camera] = half_size(found)
@@ -123,5 +123,6 @@ def _span(occupied: Bool[np.ndarray, " n"]) -> np.ndarray:
     return np.arange(max(0, low), min(len(occupied), high))
 
 
-def _unpack(bits: UInt8[np.ndarray, " bytes"], size: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+def unpack(bits: UInt8[np.ndarray, " bytes"], size: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+    """A packed mask of masks.npy as booleans of `size` (height, width)."""
     return np.unpackbits(np.asarray(bits), count=size[0] * size[1]).reshape(size).astype(bool)

@@ -30,6 +30,9 @@ class ConvertOptions(Config):
     flow_cameras: int = Field(
         default=6, ge=1, description="cameras per pair in which flow is estimated"
     )
+    tracks: int = Field(
+        default=0, ge=0, description="points tracked per pair and camera, for tracks.npy; 0: none"
+    )
     workers: int = Field(default=2, ge=1, le=256, description="processes for masks and flow")
 
 

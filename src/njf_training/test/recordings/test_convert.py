@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from njf_control.robot import RobotConfig
 from njf_perception.errors import DataError
 from njf_training import convert as convert_module
+from njf_training.bag_contents import read_contents
 from njf_training.convert import convert
 from njf_training.dataset import Dataset
 from njf_training.flow import DisFlow
-from njf_training.states import ConvertOptions
+from njf_training.states import ConvertOptions, check_same_rig
 
 INLINE = ConvertOptions(workers=1)
 
@@ -218,3 +220,32 @@ def test_an_interrupted_conversion_continues(
     monkeypatch.undo()
     convert(bag, tmp_path / "whole", INLINE)
     assert files_of(out) == files_of(tmp_path / "whole")
+
+
+def test_tracks_follow_the_block_in_the_cameras_that_train(
+    make_bag: Callable[..., Path], tmp_path: Path
+) -> None:
+    convert(make_bag(trajectories=4), tmp_path / "dataset", ConvertOptions(workers=1, tracks=8))
+    dataset = Dataset.open(tmp_path / "dataset")
+    tracks = dataset.tracks
+    assert tracks is not None and tracks.shape == (12, 3, 16, 4)
+    assert np.isnan(tracks[:, 2]).all()  # held out
+    moved_px = 22.0 * np.diff(dataset.commands[dataset.pairs], axis=1)[:, 0]
+    for camera, sign in ((0, 1), (1, -1)):
+        error = tracks[:, camera, :8, 2:] - sign * moved_px[:, None]
+        assert np.isfinite(error).mean() > 0.5
+        assert np.nanmedian(np.linalg.norm(error, axis=-1)) < 0.15
+        assert np.all(tracks[:, camera, 8:, 2:] == 0)
+
+
+def test_bags_with_reordered_channels_are_refused(
+    make_bag: Callable[..., Path], toy_robot: RobotConfig
+) -> None:
+    first = read_contents(make_bag(trajectories=1))
+    reordered = toy_robot.model_copy(update={"channels": toy_robot.channels[::-1]})
+    second = replace(first, robot=reordered)
+    message = r"channels \['slide_y', 'slide_x'\], expected \['slide_x', 'slide_y'\]"
+    with pytest.raises(DataError, match=message):
+        check_same_rig([first, second], robot=None)
+    with pytest.raises(DataError, match=message):
+        check_same_rig([second], robot=toy_robot)
