@@ -65,9 +65,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Judge a checkpoint by the simulator's exact flow; print the figures, write them to `out`."""
     from njf_bringup.truth import SimulatorTruth
+    from njf_training.check import check_dataset
+    from njf_training.dataset import Dataset
     from njf_training.evaluate import evaluate as judge
 
-    truth = SimulatorTruth(dataset, load_robot(robot_file(robot)))
+    config = load_robot(robot_file(robot))
+    check_dataset(Dataset.open(dataset), config)
+    truth = SimulatorTruth(dataset, config)
     figures = judge(checkpoint, dataset, truth, limit)
     print(evaluation_table(figures))
     if out is not None:
