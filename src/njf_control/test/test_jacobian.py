@@ -1,75 +1,123 @@
-"""The Jacobian field: its algebra, and its derivative against finite differences."""
+"""The Jacobian field: every head's algebra, and derivatives against finite differences."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from njf_control.jacobian import JacobianConfig, JacobianField
+from njf_control.jacobian.heads import HEADS, TwistHead
 from njf_perception.camera import Camera
 from njf_perception.field import FieldConfig
 from njf_perception.workspace import Box, Workspace
 
-CHANNELS = 3
+CHANNELS, FEATURES, CODE = 3, 8, 8
 
 
-def make_field(seed: int = 0) -> JacobianField:
+DIRECT_STEP = 0.05  # the direct head has no derivative of its own but these differences
+
+
+def make_field(head: str = "twist", seed: int = 0, twists_per_channel: int = 1) -> JacobianField:
     torch.manual_seed(seed)
     camera = Camera("camera_0", 64, 48, np.eye(3), np.eye(4))
     low, high = np.array([-0.2, -0.2, 0.4]), np.array([0.2, 0.2, 0.6])
-    workspace = Workspace(Box.from_world(low, high, camera))
-    config = JacobianConfig(field=FieldConfig(hidden=16, layers=2, frequencies=2), twist_hidden=16)
-    return JacobianField(config, workspace, features=8, code=8, channels=CHANNELS)
+    config = JacobianConfig(
+        head=head,
+        field=FieldConfig(hidden=16, layers=2, frequencies=2),
+        twist_hidden=16,
+        twists_per_channel=twists_per_channel,
+    )
+    workspace = Workspace(Box.from_world(low, high, camera)).double()
+    field = JacobianField(config, workspace, FEATURES, CODE, CHANNELS)
+    for parameter in field.parameters():  # no head may be right only because it starts small
+        parameter.data.add_(0.05 * torch.randn_like(parameter))
+    return field.double()
 
 
-def parts(field: JacobianField, seed: int, count: int = 20):
+def inputs(field: JacobianField, seed: int = 1, count: int = 20) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(seed)
-    points = 0.2 * torch.randn(1, count, 3, generator=generator) + field.workspace.center
-    features = torch.randn(1, count, 8, generator=generator)
-    code = torch.randn(1, 8, generator=generator)
-    return points, field.factors(points, features, code), *field.twists(code)
+    points = 0.2 * torch.randn(2, count, 3, generator=generator).double()
+    points = points + field.head.workspace.center
+    features = torch.randn(2, count, FEATURES, generator=generator).double()
+    told = field.told(torch.randn(2, CODE, generator=generator).double())
+    return points, features, told
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.integers(0, 10_000), st.integers(0, CHANNELS - 1))
-def test_jacobian_is_the_derivative_of_the_motion(seed: int, channel: int) -> None:
-    field = make_field()
-    points, factors, angular, linear = (part.double() for part in parts(field, seed))
-    field = field.double()
-    jacobian = field.assemble(points, factors, angular, linear)
-    step = torch.zeros(1, CHANNELS, dtype=torch.double)
-    step[0, channel] = 1e-5
-    forward = field.move(points, factors, angular, linear, step)
-    backward = field.move(points, factors, angular, linear, -step)
-    assert torch.allclose((forward - backward) / 2e-5, jacobian[..., channel], atol=1e-7)
+@pytest.mark.parametrize("twists", [1, 3])
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_jacobian_is_the_derivative_of_the_motion(head: str, twists: int) -> None:
+    field = make_field(head, twists_per_channel=twists)
+    data = inputs(field)
+    step = DIRECT_STEP if head == "direct" else 1e-5
+    jacobian = field.head.jacobian(*data)
+    for channel in range(CHANNELS):
+        command = torch.zeros(2, CHANNELS, dtype=torch.double)
+        command[:, channel] = step
+        ahead, back = field.head.move(*data, command), field.head.move(*data, -command)
+        assert torch.allclose((ahead - back) / (2 * step), jacobian[..., channel], atol=1e-7)
+
+
+@pytest.mark.parametrize("head", sorted(set(HEADS) - {"direct"}))
+def test_no_command_moves_nothing(head: str) -> None:
+    field = make_field(head)
+    data = inputs(field)
+    still = field.head.move(*data, torch.zeros(2, CHANNELS, dtype=torch.double))
+    assert torch.equal(still, data[0])
 
 
 def test_finite_rotation_keeps_distances_where_the_factor_is_one() -> None:
     field = make_field()
-    points, _, _, _ = parts(field, 1)
-    factors = torch.ones(1, points.shape[1], 1)
-    angular, linear = torch.tensor([[[0.0, 0.0, 0.3]]]), torch.zeros(1, 1, 3)
-    moved = field.move(points, factors, angular, linear, torch.ones(1, 1))
-    before = (points - field.workspace.center).norm(dim=-1)
-    after = (moved - field.workspace.center).norm(dim=-1)
+    head = field.head
+    assert isinstance(head, TwistHead)
+    with torch.no_grad():
+        head.factor.last.weight.zero_()
+        head.factor.last.bias.fill_(20.0)  # m = 1 everywhere
+        head.twist[-1].weight.zero_()
+        head.twist[-1].bias.zero_()
+        head.twist[-1].bias[2] = 0.3  # 0.3 rad about z through the centre
+    points, features, told = inputs(field)
+    command = torch.tensor([[1.0, 0.0, 0.0]] * 2, dtype=torch.double)
+    moved = head.move(points, features, told, command)
+    before = (points - head.workspace.center).norm(dim=-1)
+    after = (moved - head.workspace.center).norm(dim=-1)
     assert torch.allclose(before, after, rtol=1e-3)
+    assert (moved - points).norm(dim=-1).max() > 0.02
 
 
-def test_no_command_moves_nothing() -> None:
-    field = make_field()
-    points, factors, angular, linear = parts(field, 2)
-    still = field.move(points, factors, angular, linear, torch.zeros(1, CHANNELS))
-    assert torch.equal(still, points)
+def test_the_image_head_moves_points_across_the_view_only() -> None:
+    field = make_field("image")
+    assert (field.head.jacobian(*inputs(field))[:, :, 2] == 0).all()
 
 
 def test_factors_start_near_one_so_no_channel_is_born_dead() -> None:
-    _, factors, _, _ = parts(make_field(), 3)
-    assert (factors > 0.5).all()
+    torch.manual_seed(0)
+    field = make_field()
+    assert isinstance(field.head, TwistHead)
+    assert (field.head.factors(*inputs(field)) > 0.5).all()
+
+
+def test_confidence_falls_with_the_spread_and_is_a_probability() -> None:
+    field = make_field()
+    points, features, told = inputs(field)
+    field.log_spread.last.weight.data.zero_()
+    shares = []
+    for spread in (0.05, 0.25, 2.0):
+        field.log_spread.last.bias.data.fill_(float(np.log(spread)))
+        assert torch.allclose(field.spread(points, features, told), torch.tensor(spread).double())
+        shares.append(1 - np.exp(-0.25 / spread))
+    assert 1 > shares[0] > shares[1] > shares[2] > 0
+
+
+def test_set_points_reach_the_head_but_its_loss_does_not_bend_them() -> None:
+    field = make_field()
+    points, features, told = inputs(field)
+    moved = field.head.move(points, features, told, torch.ones(2, CHANNELS).double())
+    moved.sum().backward()
+    assert field.setpoint.weight.grad is None
+    assert told.shape[-1] == CODE + CHANNELS * 5
 
 
 def test_a_wrong_array_shape_fails() -> None:
     field = make_field()
-    points, factors, angular, linear = parts(field, 4)
+    points, features, told = inputs(field)
     with pytest.raises(Exception, match="(?i)type|shape|dim"):
-        field.assemble(points[0], factors, angular, linear)
+        field.head.jacobian(points[0], features, told)

@@ -43,8 +43,13 @@ class ConvPyramid(nn.Module):
         self.down1 = nn.Sequential(_block(c, 2 * c, 2), _block(2 * c, 2 * c))
         self.down2 = nn.Sequential(_block(2 * c, 3 * c, 2), _block(3 * c, 3 * c))
         self.down3 = _block(3 * c, 4 * c, 2)
+        # Normalised and without dead units: a collapsed code would make one twist of all images.
         self.to_code = nn.Sequential(
-            nn.Linear(4 * c * 16, code), nn.ReLU(), nn.Linear(code, code), nn.ReLU()
+            nn.Linear(4 * c * 16, 2 * code),
+            nn.LayerNorm(2 * code),
+            nn.SiLU(),
+            nn.Linear(2 * code, code),
+            nn.LayerNorm(code),
         )
         self.from_code = nn.Linear(code, 3 * c)
         self.up1 = _block(5 * c, 2 * c)

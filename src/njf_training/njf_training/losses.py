@@ -7,12 +7,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from njf_control.jacobian import JacobianField
+from njf_control.jacobian.heads import TwistHead
 from njf_perception.config import Config
 from njf_perception.field import project_points, sample_map
 from njf_perception.renderer import expected_depth, sample_weights, stratified
 from njf_perception.scene import PixelNerf
 from njf_training.hull import CameraRig
 from njf_training.sampler import Batch
+
+FLOW_NOISE_PX = 0.3  # error of the measured flow where nothing moves
 
 
 class LossConfig(Config):
@@ -24,6 +27,19 @@ class LossConfig(Config):
     flow_scale_px: float = Field(
         default=1.0, gt=0, description="flow errors beyond this count linearly"
     )
+    flow_balance_px: float = Field(
+        default=2.0,
+        gt=0,
+        description="motions are weighted by balance / (balance + their mean flow), so that a "
+        "channel that moves little counts as much as one that moves all",
+    )
+    setpoint: float = Field(
+        default=1.0, ge=0, description="set-points read off the image, against the recorded ones"
+    )
+    gauge: float = Field(
+        default=0.1, ge=0, description="squared distance of a channel's largest factor from one"
+    )
+    uncertainty: float = Field(default=0.1, ge=0, description="likelihood of the flow's error")
     depth: float = Field(default=10.0, ge=0, description="rendered depth against the hull [1/m]")
     concentration: float = Field(
         default=10.0, ge=0, description="spread of the weights about it [1/m]"
@@ -84,8 +100,7 @@ def compute_losses(
     rays = Rays(batch, rig, context, feature_map)
     losses = _geometry(model, rays, code, batch, config)
     losses |= _proposal(model, rays, batch, context, config)
-    losses["flow"] = config.flow * _flow(jacobian, rays, code, batch, rig, config)
-    return losses
+    return losses | _motion(jacobian, rays, code, batch, rig, config)
 
 
 def _geometry(
@@ -136,25 +151,59 @@ def _proposal(
     }
 
 
-def _flow(
+def _motion(
     jacobian: JacobianField,
     rays: Rays,
     code: Tensor,
     batch: Batch,
     rig: CameraRig,
     config: LossConfig,
-) -> Float[Tensor, ""]:
-    """Pixel distance between measured flow and that of surface points moved by the command."""
+) -> dict[str, Tensor]:
+    """Measured flow against that of surface points moved by the command, and what goes with it."""
     known = batch.robot & ~batch.depth.isnan() & ~batch.flow.isnan().any(-1)
+    measured = batch.flow.nan_to_num()
     jitter = config.surface_jitter_m * torch.randn_like(batch.depth)
     points = rays.at((batch.depth.nan_to_num(nan=0.5) + jitter)[..., None])
-    factors = jacobian.factors(points, rays.features(points), code)
-    moved = jacobian.move(points, factors, *jacobian.twists(code), batch.commands)
+    inputs = (points, rays.features(points), jacobian.told(code))
+    moved = jacobian.head.move(*inputs, batch.commands)
     predicted = rig.project(batch.camera, moved) - rig.project(batch.camera, points)
-    difference = predicted - batch.flow.nan_to_num()
+    error = (predicted - measured).square().sum(-1)
     scale = config.flow_scale_px
-    robust = scale * ((difference / scale).square().sum(-1) + 1).sqrt() - scale
-    return _mean(robust, known)
+    robust = scale * ((error / scale**2 + 1).sqrt() - 1)
+    length = measured.norm(dim=-1)
+    typical = (length * known).sum(-1) / known.sum(-1).clamp_min(1)
+    weight = config.flow_balance_px / (config.flow_balance_px + typical)
+    losses = {
+        "flow": config.flow * _mean(robust * weight[:, None], known),
+        "setpoint": config.setpoint
+        * functional.smooth_l1_loss(jacobian.setpoint(code), batch.setpoints, beta=0.1),
+        "uncertainty": config.uncertainty
+        * _mean(_likelihood(jacobian, inputs, predicted, error), known),
+    }
+    if isinstance(jacobian.head, TwistHead):
+        losses["gauge"] = config.gauge * _gauge(jacobian.head, inputs, known)
+    return losses
+
+
+def _likelihood(
+    jacobian: JacobianField,
+    inputs: tuple[Tensor, Tensor, Tensor],
+    predicted: Float[Tensor, "b r 2"],
+    error: Float[Tensor, "b r"],
+) -> Float[Tensor, "b r"]:
+    """Negative log likelihood of the flow's error, Laplace with a spread relative to the flow."""
+    points, features, told = inputs
+    length = predicted.detach().norm(dim=-1) + FLOW_NOISE_PX
+    spread = jacobian.spread(points.detach(), features, told)
+    return error.detach().clamp_min(1e-6).sqrt() / (spread * length) + spread.log()
+
+
+def _gauge(
+    head: TwistHead, inputs: tuple[Tensor, Tensor, Tensor], known: Tensor
+) -> Float[Tensor, ""]:
+    """Factor and twist share a free scale: fix it by a largest factor of one on every image."""
+    factors = head.factors(*inputs) * known[..., None]
+    return (1 - factors.amax(1)).square().mean()
 
 
 def _mean(values: Float[Tensor, "*n"], where: Tensor) -> Float[Tensor, ""]:

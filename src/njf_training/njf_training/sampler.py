@@ -1,69 +1,37 @@
 """Batches of rays for training: mostly where the robot is, some around it, some anywhere."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float16, Int
-from pydantic import Field
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from njf_perception.camera import Camera
-from njf_perception.config import Config
 from njf_perception.encoder import EncoderConfig, prepare_image
-from njf_perception.errors import DataError
 from njf_perception.workspace import Workspace
 from njf_training.augment import AugmentConfig, augment
-from njf_training.dataset import Dataset, DatasetCamera
+from njf_training.dataset import Dataset
 from njf_training.hull import CameraRig, Silhouettes, hull_depth
+from njf_training.selection import (
+    DataConfig,
+    depth_source,
+    flow_source,
+    track_source,
+    training_cameras,
+)
+from njf_training.tracks import DrawnTracks, draw_tracks
 
 BAND_PX = 3  # width of the rim around the robot that is sampled on purpose [half-size px]
-
-
-class DataConfig(Config):
-    """Which part of a dataset is trained on."""
-
-    cameras: list[str] | None = Field(
-        default=None, description="cameras to learn from; default: all that are not held out"
-    )
-    states: int | None = Field(default=None, ge=2, description="learn from the first states only")
-    command_range: float = Field(
-        default=1.0, gt=0, le=1, description="learn from states within this share of the range"
-    )
-    flow: Literal["estimated", "exact"] = Field(
-        default="estimated", description="exact: the simulator's own, as an upper bound"
-    )
-    depth: Literal["hull", "sensor"] = Field(
-        default="hull", description="hull: from silhouettes; sensor: measured by depth cameras"
-    )
-
-    def rows(self, dataset: Dataset) -> Int[np.ndarray, " a"]:
-        """Rows of `pairs` to learn from.
-
-        Raises:
-            DataError: none is left.
-        """
-        rows, _ = dataset.split()
-        pairs = dataset.pairs[rows]
-        if self.states is not None:
-            keep = pairs.max(axis=1) < self.states
-            rows, pairs = rows[keep], pairs[keep]
-        reach = np.abs(dataset.normalized_commands()[pairs]).max(axis=(1, 2))
-        rows = rows[reach <= self.command_range + 1e-9]
-        if not len(rows):
-            raise DataError(
-                f"{dataset.folder}: no motion of the first {self.states} states lies within "
-                f"{self.command_range} of the command range. Choose more states or a wider range."
-            )
-        return rows
 
 
 class Batch(NamedTuple):
     """Context images, the command that followed, and rays with what was seen along them."""
 
     images: Float[Tensor, "b 3 h w"]
+    setpoints: Float[Tensor, "b n"]  # normalised, in effect in the image
     commands: Float[Tensor, "b n"]  # normalised change of the set-points
     camera: Int[Tensor, "b r"]  # index into the rig
     pixels: Float[Tensor, "b r 2"]  # [px]
@@ -103,8 +71,9 @@ class RaySampler:
         self.dataset, self.rays, self.workspace = dataset, rays, workspace
         self.augment = augment
         self.rows = data.rows(dataset)
-        self._flow, self._depth = _flow_source(dataset, data), _depth_source(dataset, data)
-        training = _training_cameras(dataset, data)
+        self._flow, self._depth = flow_source(dataset, data), depth_source(dataset, data)
+        self._tracks = track_source(dataset, data)
+        training = training_cameras(dataset, data)
         self.camera_index = [dataset.cameras.index(c) for c in training]
         self.context = next(i for i, c in enumerate(training) if c.role == "control")
         cameras: list[Camera] = [c.camera for c in training]
@@ -125,33 +94,70 @@ class RaySampler:
 
     def _item(self, row: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
         before, after = (int(i) for i in self.dataset.pairs[row])
-        camera, index = self._draw(before, rng)
-        width = self.rig.size[0] // 2
-        r, c = index // width, index % width
-        pixels = torch.from_numpy(np.stack([2 * c + 0.5, 2 * r + 0.5], -1)).float()
-        source = np.array(self.camera_index)[camera]
-        robot = self._robot_mask(before, camera, r, c)
-        flow = torch.from_numpy(self._flow[row, source, r, c].astype(np.float32))
-        cameras = torch.from_numpy(camera)
-        depth = torch.full((len(index),), torch.nan)
+        drawn = self._draw(before, row, rng)
+        width, height = self.rig.size
+        c, r = drawn.pixels.round().astype(int).clip(0, [width - 1, height - 1]).T
+        source = np.array(self.camera_index)[drawn.camera]
+        cameras, pixels = torch.from_numpy(drawn.camera), torch.from_numpy(drawn.pixels).float()
+        robot = self._robot_mask(before, drawn.camera, r, c)
+        setpoint, command = self.commands[before], self.commands[after] - self.commands[before]
+        return (
+            augment(self.images[before], self.masks[before], self.augment, rng),
+            torch.from_numpy(setpoint).float(),
+            torch.from_numpy(command).float(),
+            cameras,
+            pixels,
+            self._colors(before, source, r // 2, c // 2),
+            robot,
+            torch.from_numpy(drawn.flow.astype(np.float32)),
+            self._depths(before, source, cameras, pixels, robot),
+        )
+
+    def _depths(
+        self,
+        state: int,
+        source: np.ndarray,
+        cameras: Int[Tensor, " r"],
+        pixels: Float[Tensor, "r 2"],
+        robot: Bool[Tensor, " r"],
+    ) -> Float[Tensor, " r"]:
+        """Depth of the robot along rays [m], measured or from the hull; NaN where unknown."""
+        depth = torch.full((len(source),), torch.nan)
         if self._depth is None:
             origins, directions = self.rig.rays(cameras[robot], pixels[robot])
             depth[robot] = hull_depth(
-                self.silhouettes, before, self.rig, self.workspace, origins, directions
+                self.silhouettes, state, self.rig, self.workspace, origins, directions
             )
         else:
-            measured = torch.from_numpy(self._depth[before, source, r, c].astype(np.float32))
+            c, r = (pixels.numpy().astype(int) // 2).T
+            measured = torch.from_numpy(self._depth[state, source, r, c].astype(np.float32))
             depth[robot] = measured[robot]
-        command = torch.from_numpy(self.commands[after] - self.commands[before]).float()
-        rgb = self._colors(before, source, r, c)
-        image = augment(self.images[before], self.masks[before], self.augment, rng)
-        return image, command, cameras, pixels, rgb, robot, flow, depth
+        return depth
 
-    def _draw(
-        self, state: int, rng: np.random.Generator
+    def _draw(self, state: int, row: int, rng: np.random.Generator) -> DrawnTracks:
+        """Rays with their flow, of pixels or, where those are learnt from, of tracked points."""
+        if self._tracks is None:
+            return self._draw_pixels(state, row, self.rays, rng)
+        tracked = draw_tracks(self._tracks[row, self.camera_index], self.rays // 2, rng)
+        others = self._draw_pixels(state, row, self.rays - len(tracked.camera), rng)
+        # Only points that were tracked have a known motion.
+        others = others._replace(flow=np.full_like(others.flow, np.nan))
+        return DrawnTracks(*(np.concatenate(both) for both in zip(tracked, others, strict=True)))
+
+    def _draw_pixels(
+        self, state: int, row: int, count: int, rng: np.random.Generator
+    ) -> DrawnTracks:
+        """Centres of half-size pixels: most on the robot, many around it, some anywhere."""
+        cameras, index = self._draw_indices(state, count, rng)
+        r, c = np.divmod(index, self.rig.size[0] // 2)
+        flow = self._flow[row, np.array(self.camera_index)[cameras], r, c].astype(np.float32)
+        pixels = np.stack([2 * c + 0.5, 2 * r + 0.5], -1).astype(np.float32)
+        return DrawnTracks(cameras, pixels, flow, np.zeros(count, bool))
+
+    def _draw_indices(
+        self, state: int, count: int, rng: np.random.Generator
     ) -> tuple[Int[np.ndarray, " r"], Int[np.ndarray, " r"]]:
         """Cameras and flat half-size pixel indices: a third of the rays in the context view."""
-        count = self.rays
         cameras = rng.integers(0, len(self.camera_index), count)
         cameras[: count // 3] = self.context
         cameras.sort()
@@ -168,7 +174,7 @@ class RaySampler:
         return cameras, indices
 
     def _robot_mask(self, state: int, camera: np.ndarray, r: np.ndarray, c: np.ndarray) -> Tensor:
-        flat = torch.from_numpy(2 * r * self.rig.size[0] + 2 * c)
+        flat = torch.from_numpy(r * self.rig.size[0] + c)
         byte = self.silhouettes.packed[state, torch.from_numpy(camera), flat >> 3]
         return ((byte >> (7 - (flat & 7)).to(torch.uint8)) & 1).bool()
 
@@ -178,40 +184,6 @@ class RaySampler:
             image[source, 2 * r + i, 2 * c + j].astype(np.float32) for i in (0, 1) for j in (0, 1)
         ]
         return torch.from_numpy(np.mean(blocks, axis=0) / 255).float()
-
-
-def _training_cameras(dataset: Dataset, data: DataConfig) -> list[DatasetCamera]:
-    usable = [camera for camera in dataset.cameras if camera.role != "held_out"]
-    if data.cameras is None:
-        return usable
-    names = [camera.name for camera in usable]
-    unknown = sorted(set(data.cameras) - set(names))
-    control = dataset.control_camera.name
-    if unknown or control not in data.cameras:
-        raise DataError(
-            f"data.cameras is {data.cameras}; expected some of {names}, '{control}' among them."
-        )
-    return [camera for camera in usable if camera.name in data.cameras]
-
-
-def _flow_source(dataset: Dataset, data: DataConfig) -> Float16[np.ndarray, "p c h w 2"]:
-    if data.flow == "estimated":
-        return dataset.flow
-    path = dataset.folder / "exact_flow.npy"
-    if not path.exists():
-        raise DataError(f"{path} does not exist. Simulate again with --exact-flow.")
-    return np.load(path, mmap_mode="r")
-
-
-def _depth_source(dataset: Dataset, data: DataConfig) -> Float16[np.ndarray, "t c h w"] | None:
-    if data.depth == "hull":
-        return None
-    if dataset.depth is None:
-        raise DataError(
-            f"{dataset.folder} has no depth.npy, so data.depth cannot be 'sensor'. "
-            "Record with depth cameras, or use data.depth: hull."
-        )
-    return dataset.depth
 
 
 def _small_mask(mask: Bool[np.ndarray, "h w"], size: tuple[int, int]) -> Bool[np.ndarray, "k l"]:

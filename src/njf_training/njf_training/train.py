@@ -28,7 +28,8 @@ from njf_perception.scene import PixelNerf, PixelNerfConfig
 from njf_training.augment import AugmentConfig
 from njf_training.dataset import Dataset
 from njf_training.losses import LossConfig, compute_losses
-from njf_training.sampler import Batch, DataConfig, RaySampler
+from njf_training.sampler import Batch, RaySampler
+from njf_training.selection import DataConfig
 
 
 class TrainConfig(Config):

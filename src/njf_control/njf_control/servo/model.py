@@ -22,7 +22,7 @@ class SurfaceJacobians:
 
     Attributes:
         points_m: surface points in the camera frame [m].
-        confidence: of the surface, 0..1.
+        confidence: that the surface is the robot's and its predicted motion is right, 0..1.
         jacobian_m: motion of each point per normalised command unit [m].
     """
 
@@ -68,5 +68,6 @@ class CheckpointModel:
         """See `SurfaceModel`."""
         scene = PixelNerfScene(self._scene_model, encoding, camera)
         points, confidence = scene.surface(torch.from_numpy(pixels.astype(np.float32)))
+        confidence = confidence * self._field.confidence(scene, points)
         jacobian = self._field(scene, points)
         return SurfaceJacobians(points.numpy(), confidence.numpy(), jacobian.numpy())
