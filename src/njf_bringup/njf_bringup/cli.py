@@ -16,6 +16,7 @@ from njf_bringup.commands import (
     explore,
     pipeline,
     record,
+    servo_test,
     simulate,
     train,
     up,
@@ -36,6 +37,7 @@ app.command("explore")(explore.explore)
 app.command("record")(record.record)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)
 app.command("simulate")(simulate.simulate)
+app.command("servo-test")(servo_test.servo_test)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("pipeline")(pipeline.pipeline)

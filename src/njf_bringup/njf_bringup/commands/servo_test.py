@@ -1,0 +1,50 @@
+"""`njf servo-test`: the loop against a simulated robot, without ROS, many goals at a time."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import Checkpoint, MaybePath, Robot, Seed
+
+_DISTURBANCES = "none, weight, camera, background, occluder, light or offset"
+
+
+def servo_test(
+    robot: Robot = "finger",
+    checkpoint: Checkpoint = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="The simulator's own Jacobians, as a bound.")
+    ] = False,
+    goals: Annotated[int, typer.Option(min=1, help="Goals.")] = 50,
+    seed: Seed = 0,
+    disturbance: Annotated[
+        str, typer.Option(help=f"What is unlike the training: {_DISTURBANCES}.")
+    ] = "none",
+    latency_frames: Annotated[
+        int, typer.Option(min=0, max=4, help="Images that are on their way.")
+    ] = 0,
+    out: Annotated[MaybePath, typer.Option(help="Default out/servo_test/<robot>.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Servo to random goals in simulated time, and say how near the robot came."""
+    from njf_bringup.closed_loop.disturbances import Disturbance
+    from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
+    from njf_bringup.closed_loop.statistics import table
+    from njf_bringup.paths import robot_file, root
+    from njf_control.robot import load_robot
+    from njf_perception.errors import ConfigError
+
+    if disturbance not in list(Disturbance):
+        raise ConfigError(f"unknown disturbance '{disturbance}'; expected {_DISTURBANCES}.")
+    model = checkpoint or root() / "checkpoints" / robot / f"{robot}.pt"
+    setup = Setup(
+        load_robot(robot_file(robot)),
+        EXACT if exact else str(model),
+        seed,
+        Disturbance(disturbance),
+        latency_frames=latency_frames,
+    )
+    folder = out or Path("out") / "servo_test" / robot
+    results = run_closed_loop(setup, goals, folder, workers)
+    print(table(results.summary))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from njf_bringup.closed_loop.disturbances import Disturbance, picture, scenario
+from njf_bringup.closed_loop.jacobians import nearest_robot_pixels
+from njf_bringup.closed_loop.plant import Plant
+from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
+from njf_bringup.closed_loop.statistics import spread, table
+from njf_bringup.paths import robot_file
+from njf_control.robot import RobotConfig, load_robot
+from njf_sim.render import Renderer
+from njf_sim.robot_model import RobotModel
+
+
+@pytest.fixture(scope="module")
+def finger() -> RobotConfig:
+    return load_robot(robot_file("finger"))
+
+
+@pytest.fixture(scope="module")
+def plant(finger) -> Plant:
+    model = RobotModel.from_robot(finger)
+    return Plant(finger, model, Renderer(model))
+
+
+def test_the_gate_limits_the_rate_and_the_robot_follows(plant, finger):
+    plant.place(np.zeros(3))
+    plant.submit(np.array([1.0, 0.0, 0.0]))
+    plant.tick()  # two cycles of the driver
+    assert plant.applied[0] == pytest.approx(2 * finger.max_rate[0] / finger.driver.rate_hz)
+    plant.rest()
+    np.testing.assert_allclose(plant.truth.position, plant.applied, atol=2e-3)
+
+
+def test_an_image_shows_the_robot_as_it_was(plant):
+    plant.place(np.zeros(3))
+    first = plant.look()
+    plant.submit(np.array([0.1, 0.0, 0.0]))
+    plant.tick()
+    second = plant.look()
+    assert second.stamp_ns - first.stamp_ns == 50_000_000
+    assert (first.rgb != second.rgb).any()
+    assert first.robot.any() and not first.robot.all()
+
+
+def test_exact_jacobians_reach_the_goal_and_a_run_continues(finger, tmp_path, monkeypatch):
+    setup = Setup(finger, EXACT)
+    results = run_closed_loop(setup, 1, tmp_path)
+    assert results.trials[0].reason == "CONVERGED"
+    assert results.trials[0].start.joint_deg > 10 > 0.3 > results.trials[0].end.joint_deg
+    assert "joint error" in table(results.summary)
+    monkeypatch.setattr("njf_bringup.closed_loop.run._work", pytest.fail)
+    assert run_closed_loop(setup, 1, tmp_path).trials == results.trials
+
+
+def test_pixels_beside_the_robot_find_it_again():
+    robot = np.zeros((10, 12), bool)
+    robot[4:6, 3:8] = True
+    pixels = np.array([[5.2, 4.9], [8.4, 5.0], [11.0, 9.0], [np.nan, 0.0]])
+    at, found = nearest_robot_pixels(robot, pixels)
+    assert found.tolist() == [True, True, False, False]
+    assert at[:2].tolist() == [[5, 5], [7, 5]]
+
+
+def test_disturbances_are_seeded_and_spare_the_robot(finger):
+    robot = np.zeros((40, 60), bool)
+    robot[10:30, 20:40] = True
+    rgb = np.full((40, 60, 3), 100, np.uint8)
+
+    def made(kind: Disturbance):  # noqa: ANN202
+        return scenario(kind, finger, robot, np.random.default_rng(3))
+
+    changed, still = made(Disturbance.BACKGROUND).seen(rgb, robot)
+    assert (changed[robot] == 100).all() and still is robot and (changed != 100).any()
+    _, visible = made(Disturbance.OCCLUDER).seen(rgb, robot)
+    assert visible.sum() / robot.sum() == pytest.approx(0.75, abs=0.06)
+    lit = made(Disturbance.LIGHT).seen(rgb, robot)[0]
+    assert len(np.unique(lit.reshape(-1, 3), axis=0)) == 1 and (lit != rgb).any()
+    bent = made(Disturbance.OFFSET).disturbed(np.zeros(3))
+    assert np.count_nonzero(bent) == 1 and np.degrees(np.abs(bent).max()) == pytest.approx(4.8, 0.1)
+    random = [picture(8, 9, np.random.default_rng(1)) for _ in range(2)]
+    np.testing.assert_array_equal(*random)
+
+
+def test_the_interval_of_a_median_contains_it():
+    figures = spread(np.arange(21.0))
+    assert figures["median"] == 10.0
+    assert 4.0 < figures["median_low"] < 10.0 < figures["median_high"] < 16.0
