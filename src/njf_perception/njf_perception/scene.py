@@ -17,6 +17,9 @@ from njf_perception.renderer import expected_depth, importance, sample_weights, 
 from njf_perception.workspace import Box, Workspace
 
 
+MEASURED_WITHIN_M = 0.03  # a measured depth further from the model's own is of something else
+
+
 class Rendering(NamedTuple):
     """A rendered view: colour 0..1, black where empty; depth [m], NaN where empty; opacity 0..1."""
 
@@ -119,11 +122,13 @@ class PixelNerfScene:
 
     @torch.no_grad()
     def surface(
-        self, pixels: Float[Tensor, "n 2"]
+        self, pixels: Float[Tensor, "n 2"], measured_m: Float[Tensor, " n"] | None = None
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
         """See `Scene`. Samples only around the encoder's depth proposal, not along the whole ray.
 
         `surface_reference` marches the whole ray instead and is what this is tested against.
+        `measured_m` is what a depth camera says at the pixels, NaN where it says nothing; it is
+        taken where it is not far off the model's own depth, as beside an edge it would be.
         """
         rays, read = self._rays(pixels), self._read(pixels)
         proposal = self.model.depth_proposal(read)
@@ -134,6 +139,9 @@ class PixelNerfScene:
         opacity = weights.sum(-1)
         # Where the field is empty around the proposal there is nothing to refine it with.
         depth = torch.lerp(proposal, expected_depth(weights, depths), opacity)
+        if measured_m is not None:
+            near = (measured_m - depth).abs() < MEASURED_WITHIN_M
+            depth = torch.where(near, measured_m, depth)
         return rays * depth[:, None], torch.sigmoid(read[:, 1]) * opacity
 
     @torch.no_grad()

@@ -60,6 +60,15 @@ def test_guided_surface_agrees_with_the_march() -> None:
     assert torch.allclose(fast, slow, atol=4e-3)
 
 
+def test_a_measured_depth_is_taken_unless_it_is_of_something_else() -> None:
+    scene, _ = slab_scene()
+    pixels = torch.tensor([[30.0, 20.0], [31.0, 22.0], [33.0, 25.0]])
+    own = scene.surface(pixels)[0][:, 2]
+    measured = torch.stack([own[0] + 0.01, own[1] + 0.3, torch.tensor(torch.nan)])
+    depth = scene.surface(pixels, measured)[0][:, 2]
+    assert torch.allclose(depth, torch.stack([own[0] + 0.01, own[1], own[2]]))
+
+
 def test_render_from_another_camera_sees_the_same_surface() -> None:
     scene, _ = slab_scene()
     view = scene.render(camera_above("camera_1", x=0.02).scaled(32, 24))

@@ -78,13 +78,18 @@ class Silhouettes:
         self.width, self.height = size
 
     def inside(self, state: int, pixels: Float[Tensor, "c n 2"]) -> Tensor:
-        """Per point: in the mask of every camera that can see it. Shape (n,), bool."""
+        """Per point: in the mask of every camera that can see it, and these are enough to say so.
+
+        Close in front of one camera there is room that hardly any other camera sees; without the
+        second condition the hull would fill it. Shape (n,), bool.
+        """
         column, row = pixels[..., 0].round().long(), pixels[..., 1].round().long()
         seen = (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
         index = (row * self.width + column).clamp(0, self.width * self.height - 1)
         byte = self.packed[state].gather(1, index >> 3)
         bit = (byte >> (7 - (index & 7)).to(torch.uint8)) & 1
-        return ((bit == 1) | ~seen).all(0) & seen.any(0)
+        enough = max(1, len(pixels) // 2)
+        return ((bit == 1) | ~seen).all(0) & (seen.sum(0) >= enough)
 
 
 def hull_depth(

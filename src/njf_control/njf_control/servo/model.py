@@ -63,11 +63,16 @@ class CheckpointModel:
         self._field = load_jacobian(checkpoint, self._scene_model)
 
     def evaluate(
-        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+        self,
+        encoding: Encoding,
+        camera: Camera,
+        pixels: Float[np.ndarray, "n 2"],
+        measured_m: Float[np.ndarray, " n"] | None = None,
     ) -> SurfaceJacobians:
-        """See `SurfaceModel`."""
+        """See `SurfaceModel`; `measured_m` is a depth camera's word at the pixels, NaN for none."""
         scene = PixelNerfScene(self._scene_model, encoding, camera)
-        points, confidence = scene.surface(torch.from_numpy(pixels.astype(np.float32)))
+        depth = None if measured_m is None else torch.from_numpy(measured_m.astype(np.float32))
+        points, confidence = scene.surface(torch.from_numpy(pixels.astype(np.float32)), depth)
         confidence = confidence * self._field.confidence(scene, points)
         jacobian = self._field(scene, points)
         return SurfaceJacobians(points.numpy(), confidence.numpy(), jacobian.numpy())
