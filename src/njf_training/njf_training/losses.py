@@ -11,6 +11,7 @@ from njf_perception.config import Config
 from njf_perception.field import project_points, sample_map
 from njf_perception.renderer import expected_depth, sample_weights, stratified
 from njf_perception.scene import PixelNerf
+from njf_training.distributed import mean_where
 from njf_training.hull import CameraRig
 from njf_training.sampler import Batch
 
@@ -79,12 +80,19 @@ def compute_losses(
     context: int,
     config: LossConfig,
 ) -> dict[str, Float[Tensor, ""]]:
-    """All loss terms, already weighted; their sum is what is minimised."""
+    """All loss terms, already weighted; their sum is what is minimised.
+
+    What has weight zero altogether is not computed.
+    """
     feature_map, code = model.encoder(batch.images)
     rays = Rays(batch, rig, context, feature_map)
-    losses = _geometry(model, rays, code, batch, config)
-    losses |= _proposal(model, rays, batch, context, config)
-    losses["flow"] = config.flow * _flow(jacobian, rays, code, batch, rig, config)
+    losses: dict[str, Tensor] = {}
+    if any((config.opacity, config.depth, config.concentration, config.color)):
+        losses |= _geometry(model, rays, code, batch, config)
+    if config.proposal or config.foreground:
+        losses |= _proposal(model, rays, batch, context, config)
+    if config.flow:
+        losses["flow"] = config.flow * _flow(jacobian, rays, code, batch, rig, config)
     return losses
 
 
@@ -101,9 +109,9 @@ def _geometry(
     color = (weights[..., None] * rgb.view(*depths.shape, 3)).sum(-2)
     return {
         "opacity": config.opacity * ((weights.sum(-1) - batch.robot.float()) ** 2).mean(),
-        "depth": config.depth * _mean((expected_depth(weights, depths) - target).abs(), solid),
-        "concentration": config.concentration * _mean(spread, solid),
-        "color": config.color * _mean(((color - batch.rgb) ** 2).sum(-1), solid),
+        "depth": config.depth * mean_where((expected_depth(weights, depths) - target).abs(), solid),
+        "concentration": config.concentration * mean_where(spread, solid),
+        "color": config.color * mean_where(((color - batch.rgb) ** 2).sum(-1), solid),
     }
 
 
@@ -131,8 +139,8 @@ def _proposal(
         read[..., 1], batch.robot.float(), reduction="none"
     )
     return {
-        "proposal": config.proposal * _mean(error, own & batch.robot & ~batch.depth.isnan()),
-        "foreground": config.foreground * _mean(logit, own),
+        "proposal": config.proposal * mean_where(error, own & batch.robot & ~batch.depth.isnan()),
+        "foreground": config.foreground * mean_where(logit, own),
     }
 
 
@@ -154,8 +162,4 @@ def _flow(
     difference = predicted - batch.flow.nan_to_num()
     scale = config.flow_scale_px
     robust = scale * ((difference / scale).square().sum(-1) + 1).sqrt() - scale
-    return _mean(robust, known)
-
-
-def _mean(values: Float[Tensor, "*n"], where: Tensor) -> Float[Tensor, ""]:
-    return (values * where).sum() / where.sum().clamp_min(1)
+    return mean_where(robust, known)
