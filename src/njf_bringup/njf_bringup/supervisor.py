@@ -11,7 +11,7 @@ from typing import Protocol
 
 from njf_bringup.graph import NodeSpec, ResolvedGraph
 from njf_bringup.process import NodeProcess, environment_defaults, start_node
-from njf_perception.errors import NjfError
+from njf_perception.errors import NjfError, StoppedError
 
 DEACTIVATE_TIMEOUT_S = 1.0
 # Patience after each signal; with the deactivation it keeps a whole shutdown below 5 s.
@@ -24,10 +24,6 @@ class NodeDiedError(NjfError):
 
 class StartupError(NjfError):
     """A node did not come up in time."""
-
-
-class StoppedError(NjfError):
-    """Ctrl-C or SIGTERM."""
 
 
 class Lifecycle(Protocol):

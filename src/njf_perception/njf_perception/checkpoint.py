@@ -126,12 +126,24 @@ def save_checkpoint(
     jacobian: dict[str, torch.Tensor],
 ) -> None:
     """Write a checkpoint atomically: a crash leaves the old file or the new one, never half."""
-    path = Path(path)
+    content = {"info": info.model_dump_json(), "perception": perception, "jacobian": jacobian}
+    save_atomically(content, Path(path))
+
+
+def save_atomically(content: Any, path: Path) -> None:
+    """torch.save so that not even a power cut leaves half a file under the final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    content = {"info": info.model_dump_json(), "perception": perception, "jacobian": jacobian}
-    torch.save(content, temporary)
+    with open(temporary, "wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name must reach the disc, too
+    finally:
+        os.close(folder)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

@@ -27,3 +27,7 @@ class CheckpointError(NjfError):
 
 class DataError(NjfError):
     """A bag or dataset is incomplete or inconsistent."""
+
+
+class StoppedError(NjfError):
+    """Ctrl-C or SIGTERM."""

@@ -16,7 +16,6 @@ from njf_perception.field import FieldConfig, RadianceField, project_points, sam
 from njf_perception.renderer import expected_depth, importance, sample_weights, stratified
 from njf_perception.workspace import Box, Workspace
 
-
 MEASURED_WITHIN_M = 0.03  # a measured depth further from the model's own is of something else
 
 

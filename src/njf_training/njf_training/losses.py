@@ -12,6 +12,7 @@ from njf_perception.config import Config
 from njf_perception.field import project_points, sample_map
 from njf_perception.renderer import expected_depth, sample_weights, stratified
 from njf_perception.scene import PixelNerf
+from njf_training.distributed import mean_where
 from njf_training.hull import CameraRig
 from njf_training.sampler import Batch
 
@@ -95,12 +96,20 @@ def compute_losses(
     context: int,
     config: LossConfig,
 ) -> dict[str, Float[Tensor, ""]]:
-    """All loss terms, already weighted; their sum is what is minimised."""
+    """All loss terms, already weighted; their sum is what is minimised.
+
+    What has weight zero altogether is not computed.
+    """
     feature_map, code = model.encoder(batch.images)
     rays = Rays(batch, rig, context, feature_map)
-    losses = _geometry(model, rays, code, batch, config)
-    losses |= _proposal(model, rays, batch, context, config)
-    return losses | _motion(jacobian, rays, code, batch, rig, config)
+    losses: dict[str, Tensor] = {}
+    if any((config.opacity, config.depth, config.concentration, config.color)):
+        losses |= _geometry(model, rays, code, batch, config)
+    if config.proposal or config.foreground:
+        losses |= _proposal(model, rays, batch, context, config)
+    if config.flow:
+        losses |= _motion(jacobian, rays, code, batch, rig, config)
+    return losses
 
 
 def _geometry(
@@ -116,9 +125,9 @@ def _geometry(
     color = (weights[..., None] * rgb.view(*depths.shape, 3)).sum(-2)
     return {
         "opacity": config.opacity * ((weights.sum(-1) - batch.robot.float()) ** 2).mean(),
-        "depth": config.depth * _mean((expected_depth(weights, depths) - target).abs(), solid),
-        "concentration": config.concentration * _mean(spread, solid),
-        "color": config.color * _mean(((color - batch.rgb) ** 2).sum(-1), solid),
+        "depth": config.depth * mean_where((expected_depth(weights, depths) - target).abs(), solid),
+        "concentration": config.concentration * mean_where(spread, solid),
+        "color": config.color * mean_where(((color - batch.rgb) ** 2).sum(-1), solid),
     }
 
 
@@ -146,8 +155,8 @@ def _proposal(
         read[..., 1], batch.robot.float(), reduction="none"
     )
     return {
-        "proposal": config.proposal * _mean(error, own & batch.robot & ~batch.depth.isnan()),
-        "foreground": config.foreground * _mean(logit, own),
+        "proposal": config.proposal * mean_where(error, own & batch.robot & ~batch.depth.isnan()),
+        "foreground": config.foreground * mean_where(logit, own),
     }
 
 
@@ -174,11 +183,11 @@ def _motion(
     typical = (length * known).sum(-1) / known.sum(-1).clamp_min(1)
     weight = config.flow_balance_px / (config.flow_balance_px + typical)
     losses = {
-        "flow": config.flow * _mean(robust * weight[:, None], known),
+        "flow": config.flow * mean_where(robust * weight[:, None], known),
         "setpoint": config.setpoint
         * functional.smooth_l1_loss(jacobian.setpoint(code), batch.setpoints, beta=0.1),
         "uncertainty": config.uncertainty
-        * _mean(_likelihood(jacobian, inputs, predicted, error), known),
+        * mean_where(_likelihood(jacobian, inputs, predicted, error), known),
     }
     if isinstance(jacobian.head, TwistHead):
         losses["gauge"] = config.gauge * _gauge(jacobian.head, inputs, known)
@@ -204,7 +213,3 @@ def _gauge(
     """Factor and twist share a free scale: fix it by a largest factor of one on every image."""
     factors = head.factors(*inputs) * known[..., None]
     return (1 - factors.amax(1)).square().mean()
-
-
-def _mean(values: Float[Tensor, "*n"], where: Tensor) -> Float[Tensor, ""]:
-    return (values * where).sum() / where.sum().clamp_min(1)

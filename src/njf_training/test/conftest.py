@@ -7,8 +7,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from njf_control.jacobian import JacobianConfig
+from njf_control.robot import RobotConfig
 from njf_perception.camera import Camera, invert, pixel_grid, transform
+from njf_perception.encoder import EncoderConfig
+from njf_perception.field import FieldConfig
+from njf_perception.scene import PixelNerfConfig
 from njf_training.dataset import DatasetCamera, DatasetInfo
+from njf_training.train_config import TrainConfig
 
 RADIUS_M = 0.03
 HEIGHT_M = 0.04
@@ -20,6 +26,39 @@ ROLES: dict[str, Literal["control", "training"]] = {
     "camera_1": "training",
     "camera_2": "training",
 }
+
+SMALL = FieldConfig(hidden=32, layers=2, frequencies=3)
+CONFIG = TrainConfig(
+    steps=150,
+    batch=4,
+    rays=48,
+    warmup_steps=10,
+    learning_rate=5e-3,
+    ema=0.9,
+    save_every=50,
+    threads=1,
+    log=[],
+    validate_every=150,
+    perception=PixelNerfConfig(
+        encoder=EncoderConfig(input_width=32, input_height=24, width=4, features=8, code=16),
+        field=SMALL,
+    ),
+    jacobian=JacobianConfig(field=SMALL, twist_hidden=16),
+)
+ROBOT = RobotConfig.model_validate(
+    {
+        "name": "ball",
+        "channels": [
+            {"name": "slide", "unit": "rad", "lower": -1, "upper": 1, "max_rate": 1, "motor_id": 1}
+        ],
+        "driver": {"kind": "dynamixel", "model": "xl320", "port": "", "baud": 1, "rate_hz": 50},
+        "safety": {},
+        "cameras": [{"name": "camera_0", "role": "control", "width": 64, "height": 48}],
+        "simulation": {"mjcf": "ball.xml"},
+        "workspace_min_m": [-0.12, -0.06, 0.0],
+        "workspace_max_m": [0.12, 0.06, 0.09],
+    }
+)
 
 
 def look_at_ball(name: str) -> Camera:
@@ -116,3 +155,14 @@ def ball_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "dataset.json").write_text(info.model_dump_json())
     return folder
+
+
+@pytest.fixture(scope="session")
+def ball_robot() -> RobotConfig:
+    return ROBOT
+
+
+@pytest.fixture(scope="session")
+def ball_training() -> TrainConfig:
+    """A model that learns the ball in seconds."""
+    return CONFIG

@@ -1,142 +1,194 @@
 """Training on the ball: it learns, resumes exactly, and writes usable checkpoints."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from njf_control.jacobian import JacobianConfig
+from njf_control.jacobian import load_jacobian
 from njf_control.robot import RobotConfig
-from njf_perception.checkpoint import load_checkpoint
-from njf_perception.encoder import EncoderConfig
-from njf_perception.errors import DataError
-from njf_perception.field import FieldConfig
-from njf_perception.scene import PixelNerfConfig
+from njf_perception.checkpoint import Checkpoint, load_checkpoint
+from njf_perception.errors import DataError, StoppedError
+from njf_training.batches import training_batches
 from njf_training.dataset import Dataset
-from njf_training.evaluate import Predictor, TrueView, evaluate, score_view
-from njf_training.train import TrainConfig, Trainer, train
-
-SMALL = FieldConfig(hidden=32, layers=2, frequencies=3)
-CONFIG = TrainConfig(
-    steps=150,
-    batch=4,
-    rays=48,
-    warmup_steps=10,
-    learning_rate=5e-3,
-    ema=0.9,
-    save_every=50,
-    threads=1,
-    perception=PixelNerfConfig(
-        encoder=EncoderConfig(input_width=32, input_height=24, width=4, features=8, code=16),
-        field=SMALL,
-    ),
-    jacobian=JacobianConfig(field=SMALL, twist_hidden=16),
-)
-ROBOT = RobotConfig.model_validate(
-    {
-        "name": "ball",
-        "channels": [
-            {"name": "slide", "unit": "rad", "lower": -1, "upper": 1, "max_rate": 1, "motor_id": 1}
-        ],
-        "driver": {"kind": "dynamixel", "model": "xl320", "port": "", "baud": 1, "rate_hz": 50},
-        "safety": {},
-        "cameras": [{"name": "camera_0", "role": "control", "width": 64, "height": 48}],
-        "simulation": {"mjcf": "ball.xml"},
-        "workspace_min_m": [-0.12, -0.06, 0.0],
-        "workspace_max_m": [0.12, 0.06, 0.09],
-    }
-)
+from njf_training.distributed import World
+from njf_training.logs import Logs, read_log
+from njf_training.stop import StopRequest, stop_request
+from njf_training.train import run, train
+from njf_training.train_config import TrainConfig
+from njf_training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
-def run(ball_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(
+    ball_dataset: Path,
+    ball_robot: RobotConfig,
+    ball_training: TrainConfig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A finished run's folder."""
     out = tmp_path_factory.mktemp("run")
-    train(ball_dataset, ROBOT, out, CONFIG)
+    train(ball_dataset, ball_robot, out, ball_training)
     return out
 
 
-def test_flow_of_held_out_motions_points_the_right_way(run: Path, ball_dataset: Path) -> None:
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All weights of a run's checkpoint."""
+    checkpoint = load_checkpoint(folder / "checkpoint.pt")
+    return checkpoint.perception | checkpoint.jacobian
+
+
+def assert_same_weights(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, weight in first.items():
+        assert torch.equal(weight, second[name]), name
+
+
+@pytest.mark.parametrize(("camera", "cosine"), [(0, 0.9), (1, 0.8), (2, 0.8)])
+def test_flow_of_held_out_motions_points_the_right_way(
+    finished: Path, ball_dataset: Path, camera: int, cosine: float
+) -> None:
     dataset = Dataset.open(ball_dataset)
-    report = evaluate(run / "checkpoint.pt", ball_dataset, FlowOfDataset(dataset))
-    assert report["control"]["cosine"]["mean"] > 0.9
-    assert report["training"]["cosine"]["mean"] > 0.8
-    assert report["control"]["error_px"]["mean"] < report["control"]["motion_px"]["mean"]
+    checkpoint = load_checkpoint(finished / "checkpoint.pt")
+    found = [flow_cosine(checkpoint, dataset, int(row), camera) for row in dataset.split()[1]]
+    assert np.mean(found) > cosine
 
 
-def test_checkpoint_says_what_it_is_for(run: Path) -> None:
-    info = load_checkpoint(run / "checkpoint.pt").info
+def flow_cosine(checkpoint: Checkpoint, dataset: Dataset, row: int, camera: int) -> float:
+    """Mean cosine between predicted and measured flow on the robot's pixels of one view."""
+    model = checkpoint.scene_model()
+    before, after = (int(state) for state in dataset.pairs[row])
+    scene = model.encode(np.asarray(dataset.images[before, 0]), dataset.control_camera)
+    measured = np.asarray(dataset.flow[row, camera]).astype(np.float64)
+    r, c = np.nonzero(np.isfinite(measured[..., 0]))
+    pixels = torch.from_numpy(np.stack([2 * c + 0.5, 2 * r + 0.5], -1)).float()
+    view = dataset.cameras[camera].camera
+    points, _ = scene.surface_from(view, pixels)
+    commands = torch.from_numpy(dataset.normalized_commands()).float()
+    field = load_jacobian(checkpoint, model)
+    moved = field.displace(scene, points, commands[after] - commands[before])
+    T = np.linalg.inv(view.T_world_camera) @ dataset.control_camera.T_world_camera
+    start, end = (
+        view.project(x.double().numpy() @ T[:3, :3].T + T[:3, 3]) for x in (points, moved)
+    )
+    predicted = torch.from_numpy(end - start)
+    return float(torch.cosine_similarity(predicted, torch.from_numpy(measured[r, c])).mean())
+
+
+def test_checkpoint_says_what_it_is_for(finished: Path) -> None:
+    info = load_checkpoint(finished / "checkpoint.pt").info
     assert (info.robot, info.channel_names, info.camera.name) == ("ball", ["slide"], "camera_0")
     assert info.training["states"] == 40
 
 
-def test_resumed_run_equals_an_uninterrupted_one(ball_dataset: Path, tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"steps": 6, "save_every": 3})
-    train(ball_dataset, ROBOT, tmp_path / "whole", config)
-    interrupted = Trainer(Dataset.open(ball_dataset), ROBOT, config)
-    rows, _ = interrupted.dataset.split()
-    for step in range(3):
-        rng = np.random.default_rng([config.seed, step])
-        interrupted.update(interrupted.sampler.batch(rng.choice(rows, config.batch), rng))
-    (tmp_path / "half").mkdir()
+def test_loss_falls_on_held_out_motions(finished: Path) -> None:
+    entries = read_log(finished / "log.jsonl")
+    assert [e["step"] for e in entries if "loss/total" in e] == [50, 100, 150]
+    first = next(e["loss/total"] for e in entries if "loss/total" in e)
+    (last,) = (e["validation/total"] for e in entries if "validation/total" in e)
+    assert last < 0.8 * first
+
+
+def test_resumed_run_equals_an_uninterrupted_one(
+    ball_dataset: Path, ball_robot: RobotConfig, ball_training: TrainConfig, tmp_path: Path
+) -> None:
+    config = ball_training.model_copy(update={"steps": 6, "save_every": 3, "workers": 2})
+    train(ball_dataset, ball_robot, tmp_path / "whole", config)
+    interrupted = Trainer(Dataset.open(ball_dataset), ball_robot, config)
+    for batch in training_batches(interrupted.sampler, range(3), 4, config.seed, 1, World()):
+        interrupted.update(batch)
     interrupted.save(tmp_path / "half")
-    train(ball_dataset, ROBOT, tmp_path / "half", config)
-    whole, half = (load_checkpoint(tmp_path / n / "checkpoint.pt") for n in ("whole", "half"))
-    for name, weight in whole.perception.items():
-        assert torch.equal(weight, half.perception[name]), name
-    for name, weight in whole.jacobian.items():
-        assert torch.equal(weight, half.jacobian[name]), name
+    again = config.model_copy(update={"save_every": 1, "workers": 1})
+    train(ball_dataset, ball_robot, tmp_path / "half", again)
+    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "half"))
 
 
-def test_resuming_with_another_configuration_is_refused(run: Path, ball_dataset: Path) -> None:
-    other = CONFIG.model_copy(update={"learning_rate": 1e-3})
+def test_a_killed_run_ends_as_an_uninterrupted_one(
+    ball_dataset: Path,
+    ball_robot: RobotConfig,
+    ball_training: TrainConfig,
+    tmp_path: Path,
+    start_process: Callable[..., subprocess.Popen[str]],
+    wait_until: Callable[..., None],
+) -> None:
+    config = ball_training.model_copy(update={"steps": 40, "save_every": 3, "log_every": 1})
+    for name, content in (("robot", ball_robot), ("config", config)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content.model_dump(mode="json")))
+    killed = tmp_path / "killed"
+    process = start_process(
+        "njf_training.train",
+        *("--robot", str(tmp_path / "robot.yaml"), "--config", str(tmp_path / "config.yaml")),
+        *("--dataset", str(ball_dataset), "--out", str(killed)),
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    log = killed / "log.jsonl"
+    wait_until(lambda: log.exists() and len(read_log(log)) >= 5, 120)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    reached = torch.load(killed / "resume.pt", weights_only=True)["step"]
+    assert 0 < reached < config.steps
+    train(ball_dataset, ball_robot, killed, config)
+    assert [e["step"] for e in read_log(log) if "loss/total" in e] == list(range(1, 41))
+    train(ball_dataset, ball_robot, tmp_path / "whole", config)
+    assert_same_weights(weights(killed), weights(tmp_path / "whole"))
+
+
+def test_a_signal_saves_and_says_how_to_go_on(
+    ball_dataset: Path, ball_robot: RobotConfig, ball_training: TrainConfig, tmp_path: Path
+) -> None:
+    trainer = Trainer(Dataset.open(ball_dataset), ball_robot, ball_training)
+    with stop_request() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(StoppedError, match=r"SIGTERM .* step 1 of 150; .* same command"):
+            run(trainer, tmp_path, Logs([]), stop)
+    assert torch.load(tmp_path / "resume.pt", weights_only=True)["step"] == 1
+
+
+def test_the_second_signal_is_not_held_back() -> None:
+    with stop_request() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(
+    ball_dataset: Path, ball_robot: RobotConfig, ball_training: TrainConfig, tmp_path: Path
+) -> None:
+    config = ball_training.model_copy(update={"log_every": 1})
+    trainer = Trainer(Dataset.open(ball_dataset), ball_robot, config)
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(torch.nan)
+    with pytest.raises(DataError, match="no number at step 1"):
+        run(trainer, tmp_path, Logs([]), StopRequest())
+    assert not (tmp_path / "resume.pt").exists()
+
+
+def test_resuming_with_another_configuration_is_refused(
+    finished: Path, ball_dataset: Path, ball_robot: RobotConfig, ball_training: TrainConfig
+) -> None:
+    other = ball_training.model_copy(update={"learning_rate": 1e-3})
     with pytest.raises(DataError, match="another configuration"):
-        train(ball_dataset, ROBOT, run, other)
+        train(ball_dataset, ball_robot, finished, other)
 
 
 def test_resuming_on_another_dataset_is_refused(
-    run: Path, ball_dataset: Path, tmp_path: Path
+    finished: Path,
+    ball_dataset: Path,
+    ball_robot: RobotConfig,
+    ball_training: TrainConfig,
+    tmp_path: Path,
 ) -> None:
     copy = shutil.copytree(ball_dataset, tmp_path / "copy")
     info = json.loads((copy / "dataset.json").read_text()) | {"content_id": "another"}
     (copy / "dataset.json").write_text(json.dumps(info))
     with pytest.raises(DataError, match="another dataset"):
-        train(copy, ROBOT, run, CONFIG)
-
-
-def test_a_perfect_prediction_scores_one(run: Path, ball_dataset: Path) -> None:
-    dataset = Dataset.open(ball_dataset)
-    predictor = Predictor.load(run / "checkpoint.pt")
-    camera = dataset.control_camera
-    scene = predictor.model.encode(np.asarray(dataset.images[0, 0]), camera)
-    command = np.array([0.3])
-    rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
-    pixels = np.stack([columns.ravel(), rows.ravel()], -1).astype(float)
-    flow, depth, opacity = predictor.flow(scene, camera, pixels, command)
-    shape = (camera.height, camera.width)
-    seen = (opacity > 0.5).reshape(shape)
-    truth = TrueView(flow.reshape(*shape, 2), depth.reshape(shape), seen)
-    score = score_view(predictor, scene, camera, command, truth)
-    assert score is not None
-    assert score.cosine == pytest.approx(1.0, abs=1e-5)
-    assert score.error_px == pytest.approx(0.0, abs=1e-4)
-    assert score.depth_error_mm == pytest.approx(0.0, abs=1e-3)
-    assert score.opacity_iou == pytest.approx(1.0)
-
-
-class FlowOfDataset:
-    """Truth taken from the exact flow that the ball dataset holds."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def view(self, before: int, after: int, camera: str) -> TrueView:
-        index = self.dataset.camera_names.index(camera)
-        row = int(np.flatnonzero(self.dataset.pairs[:, 0] == before)[0])
-        half = np.asarray(self.dataset.flow[row, index]).astype(np.float64)
-        flow = half.repeat(2, axis=0).repeat(2, axis=1)
-        robot = self.dataset.mask(before, index) & ~np.isnan(flow).any(-1)
-        return TrueView(np.nan_to_num(flow), np.full(robot.shape, 0.5), robot)
+        train(copy, ball_robot, finished, ball_training)

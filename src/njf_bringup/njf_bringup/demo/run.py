@@ -24,7 +24,7 @@ from njf_bringup.graph import ResolvedGraph
 from njf_bringup.json_file import write_json
 from njf_bringup.up import resolve_options, running
 from njf_perception.checkpoint import load_checkpoint
-from njf_training.train import git_revision
+from njf_training.checkpoint_info import git_revision
 
 FILMED_GOALS = 4
 PRODUCTS = ("metrics.json", "servo.gif", "summary.png", "run.mcap", "run.json")

@@ -16,7 +16,10 @@ _MESSAGES = {
         "the error stopped shrinking above the tolerance; the goal may be out of reach "
         "(see active_limits) or the model does not fit"
     ),
-    Reason.TIMEOUT: "the limit of steps was reached; allow more of them or come nearer first",
+    Reason.TIMEOUT: (
+        "the limit of steps, or of the time for one waypoint, was reached; allow more or come "
+        "nearer first"
+    ),
     Reason.LOST_TRACKS: "too few points are visible; give points that stay in view",
 }
 
@@ -61,7 +64,9 @@ class GoalRun:
         self.error_px = step.error_px
         if step.reason is None:
             return None
-        return Outcome(step.reason, f"{_MESSAGES[step.reason]} (error {step.error_px:.2f} px)")
+        place = f", waypoint {step.waypoint + 1} of {step.waypoints}" if step.waypoints else ""
+        what = f"{_MESSAGES[step.reason]} (error {step.error_px:.2f} px{place})"
+        return Outcome(step.reason, what)
 
     def end(self, outcome: Outcome) -> None:
         """Set the outcome and wake whoever awaits `ended`."""

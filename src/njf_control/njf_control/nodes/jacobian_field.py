@@ -30,9 +30,10 @@ from njf_control.nodes.servo_messages import (
     jacobian_field_msg,
     result_msg,
 )
-from njf_control.nodes.servo_parameters import declare_parameters, servo_config
+from njf_control.nodes.servo_parameters import declare_parameters, servo_config, waypoint_config
 from njf_control.robot import load_robot
 from njf_control.servo import Reason, Servo, ServoStep
+from njf_control.servo.correction import CorrectionConfig, JacobianCorrection
 from njf_control.servo.goal import GoalError
 from njf_control.servo.model import CheckpointModel
 from njf_control.servo.session import EncodedImage, Session
@@ -62,6 +63,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
         super().__init__("jacobian_field", **options)
         declare_parameters(self)
         self._run: GoalRun | None = None
+        self._correction: JacobianCorrection | None = None
         self._busy = self._active = False
         self._camera: Camera | None = None
         self._problem = ""
@@ -99,6 +101,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
 
     def _configure(self) -> None:
         self._robot = load_robot(self._value("robot_file"))
+        self._correction = None
         self._model = CheckpointModel(self._value("checkpoint"), self._robot)
         self._camera_name = self._value("camera") or self._robot.control_camera.name
         if self._model.camera_name != self._camera_name:
@@ -201,9 +204,17 @@ class JacobianFieldNode(GuardedLifecycleNode):
         make_goal = goal_maker(request, config.min_points)
         self._watch.begin()
         history = self._watch.history
-        servo = Servo(config, self._model.space, history, int(request.max_steps))
-        session = Session(make_goal, LucasKanadeTracker, self._model, servo)
+        correction = self._correct(config.correction)
+        servo = Servo(config, self._model.space, history, int(request.max_steps), correction)
+        following = waypoint_config(self)
+        session = Session(make_goal, LucasKanadeTracker, self._model, servo, following=following)
         return GoalRun(handle, session, request.timeout_s or self._value("timeout_s"))
+
+    def _correct(self, config: CorrectionConfig) -> JacobianCorrection:
+        """What earlier goals have taught; begins anew when its settings have changed."""
+        if self._correction is None or self._correction.config != config:
+            self._correction = JacobianCorrection(config, len(self._robot.channel_names))
+        return self._correction
 
     def _finish(self, outcome: Outcome) -> None:
         """End the running goal, if any; no command follows."""

@@ -14,6 +14,7 @@ from njf_control.servo import CommandSpace, Reason, ServoStep
 from njf_control.servo.goal import (
     Goal,
     GoalError,
+    goal_from_demonstration,
     goal_from_images,
     goal_from_points,
     goal_from_tracks,
@@ -22,6 +23,7 @@ from njf_control.servo.goal import (
 )
 from njf_control.servo.model import SurfaceJacobians
 from njf_control.servo.session import GoalMaker
+from njf_control.servo.waypoints import SPACING_PX
 from njf_msgs.action import VisualServo
 from njf_msgs.msg import Command, JacobianField
 from njf_perception.camera import Camera
@@ -35,7 +37,7 @@ def goal_maker(request: VisualServo.Goal, min_points: int) -> GoalMaker:
     Raises:
         GoalError: the request is malformed whatever the image shows.
     """
-    for name in ("tolerance_px", "timeout_s"):
+    for name in ("tolerance_px", "timeout_s", "waypoint_spacing_px"):
         value = getattr(request, name)
         if not (math.isfinite(value) and value >= 0):
             raise GoalError(f"{name} is {value}; expected a finite number, 0 for the default.")
@@ -43,11 +45,12 @@ def goal_maker(request: VisualServo.Goal, min_points: int) -> GoalMaker:
         VisualServo.Goal.POINT_TRACKS: _from_tracks,
         VisualServo.Goal.GOAL_IMAGE: _from_image,
         VisualServo.Goal.POINTS_3D: _from_points,
+        VisualServo.Goal.DEMONSTRATION: _from_demonstration,
     }
     if request.kind not in makers:
         raise GoalError(
-            f"goal kind {request.kind} is unknown; expected POINT_TRACKS (0), GOAL_IMAGE (1) or "
-            "POINTS_3D (2)."
+            f"goal kind {request.kind} is unknown; expected POINT_TRACKS (0), GOAL_IMAGE (1), "
+            "POINTS_3D (2) or DEMONSTRATION (3)."
         )
     try:
         return makers[request.kind](request, min_points)
@@ -59,6 +62,22 @@ def _from_tracks(request: VisualServo.Goal, min_points: int) -> GoalMaker:
     """A goal image beside the tracks is optional; the goal's points are then refined in it."""
     now, target = tracks_from_msg(request.tracks_now), tracks_from_msg(request.tracks_goal)
     goal = require_points(goal_from_tracks(*now, *target), min_points, "the pair of tracks")
+    return _refined(request, goal)
+
+
+def _from_demonstration(request: VisualServo.Goal, min_points: int) -> GoalMaker:
+    """Tracks over time; a goal image beside them refines where they end."""
+    frames = [tracks_from_msg(tracks) for tracks in request.demonstration]
+    if not frames:
+        raise GoalError("demonstration is empty. Send the tracked points of every frame in order.")
+    now = tracks_from_msg(request.tracks_now) if len(request.tracks_now.ids) else frames[0]
+    spacing_px = request.waypoint_spacing_px or SPACING_PX
+    goal = goal_from_demonstration(*now, frames, spacing_px, min_points)
+    return _refined(request, goal)
+
+
+def _refined(request: VisualServo.Goal, goal: Goal) -> GoalMaker:
+    """The goal, with the request's goal image when there is one."""
     if request.goal_image.height > 0:
         goal = replace(goal, reference=image_from_msg(request.goal_image))
 
@@ -120,6 +139,9 @@ def feedback_msg(step: ServoStep, command: Command, rate_hz: float) -> VisualSer
         active_limits=list(step.active_limits),
         condition=step.condition,
         rate_hz=rate_hz,
+        waypoint=step.waypoint,
+        waypoints=step.waypoints,
+        correction=step.correction,
     )
 
 

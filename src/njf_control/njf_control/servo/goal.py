@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
+from njf_control.servo.waypoints import Waypoints, select_waypoints
 from njf_perception.camera import Camera, project
 from njf_perception.correspondence import correspond
 from njf_perception.errors import NjfError
@@ -28,12 +29,14 @@ class Goal:
         target: where each should be: pixels, or points in the camera frame [m].
         weights: confidence of each pair, 0..1.
         reference: the goal image, when the targets were found in one.
+        path: the way to the target, when it matters; ends there.
     """
 
     start_px: Float32[np.ndarray, "n 2"]
     target: Float[np.ndarray, "n 2"] | Float[np.ndarray, "n 3"]
     weights: Float[np.ndarray, " n"]
     reference: UInt8[np.ndarray, "h w 3"] | None = None
+    path: Waypoints | None = None
 
 
 def goal_from_tracks(
@@ -57,6 +60,43 @@ def goal_from_tracks(
         )
     weights = (now.confidence[first] * goal.confidence[second]).astype(np.float64)
     return Goal(now.points[first], goal.points[second].astype(np.float64), weights)
+
+
+def goal_from_waypoints(start_px: Float32[np.ndarray, "n 2"], waypoints: Waypoints) -> Goal:
+    """Bring points along waypoints to the last one; points not visible there are left out."""
+    seen = waypoints.weights[-1] > 0
+    path = waypoints.keep(seen)
+    target, weights = path.points_px[-1].astype(np.float64), path.weights[-1].astype(np.float64)
+    return Goal(start_px[seen], target, weights, path=path)
+
+
+def goal_from_demonstration(
+    ids_now: Int64[np.ndarray, " n"],
+    now: Tracks,
+    demonstration: Sequence[tuple[Int64[np.ndarray, " m"], Tracks]],
+    spacing_px: float,
+    min_points: int,
+) -> Goal:
+    """Bring tracked points along tracks of the same points over time, matched by id.
+
+    Raises:
+        DataError: the demonstration is empty, or ends with fewer than `min_points` points.
+    """
+    frames = [_aligned(ids_now, now, ids, tracks) for ids, tracks in demonstration]
+    return goal_from_waypoints(now.points, select_waypoints(frames, spacing_px, min_points))
+
+
+def _aligned(
+    ids_now: Int64[np.ndarray, " n"], now: Tracks, ids: Int64[np.ndarray, " m"], tracks: Tracks
+) -> Tracks:
+    """Tracks in the order of `ids_now`; not visible where they or the present ones are not."""
+    _, mine, theirs = np.intersect1d(ids_now, ids, return_indices=True)
+    points, visible = now.points.copy(), np.zeros(len(ids_now), bool)
+    confidence = np.zeros(len(ids_now), np.float32)
+    points[mine] = tracks.points[theirs]
+    visible[mine] = tracks.visible[theirs] & now.visible[mine]
+    confidence[mine] = tracks.confidence[theirs] * now.confidence[mine]
+    return Tracks(points, visible, confidence)
 
 
 def goal_from_points(

@@ -11,14 +11,16 @@ converges for any delay.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field
 
 from njf_control.servo.commands import CommandSpace
+from njf_control.servo.correction import CorrectionConfig, JacobianCorrection
 from njf_control.servo.history import SetpointHistory
+from njf_control.servo.motion import MotionWindow, Sight
 from njf_control.servo.progress import Progress, ProgressConfig, Reason
 from njf_control.solver import (
     CommandRange,
@@ -29,6 +31,7 @@ from njf_control.solver import (
     Status,
     TrackPixels,
     TrackPoints,
+    projection_derivative,
     solve,
 )
 from njf_perception.camera import project
@@ -58,6 +61,7 @@ class ServoConfig(Config):
     )
     lag_s: float = Field(default=0.0, ge=0, le=0.5, description="from set-point to motion [s]")
     progress: ProgressConfig = Field(default_factory=ProgressConfig)
+    correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Measurement:
         weights: visibility times confidence, 0..1.
         points_m: surface points in the camera frame [m].
         jacobian_m: motion per normalised command unit [m].
+        anchored: points measured against the goal image instead of the first one, where a change
+            is a jump and no motion; None: no point.
     """
 
     stamp_ns: int
@@ -81,6 +87,7 @@ class Measurement:
     weights: Float[np.ndarray, " n"]
     points_m: Float[np.ndarray, "n 3"]
     jacobian_m: Float[np.ndarray, "n 3 k"]
+    anchored: Bool[np.ndarray, " n"] | None = None
 
     def task(self, weights: Float[np.ndarray, " n"], huber_px: float) -> TrackPixels | TrackPoints:
         """The solver's task with these weights."""
@@ -88,6 +95,12 @@ class Measurement:
             data = (self.target, self.current_px, weights)
             return TrackPixels(self.jacobian_m, self.points_m, self.K, *data, huber_px)
         return TrackPoints(self.jacobian_m, self.points_m, self.K, self.target, weights, huber_px)
+
+    def sight(self, setpoint: Float[np.ndarray, " k"]) -> Sight:
+        """What the correction learns from, with the set-point [normalised] that the image shows."""
+        anchored = np.zeros(len(self.weights), bool) if self.anchored is None else self.anchored
+        A = projection_derivative(self.points_m, self.K) @ self.jacobian_m
+        return Sight(self.stamp_ns, setpoint, self.current_px, anchored, self.weights, A)
 
     def errors_px(self) -> Float[np.ndarray, " n"]:
         """Distance of every point from its target in the image [px]."""
@@ -107,6 +120,8 @@ class ServoStep:
         active_limits: channels whose limit was active in the solution.
         condition: condition number of the task Jacobian.
         status: how the solver ended.
+        correction: size of the correction of the Jacobian, largest singular value of M - I.
+        waypoint, waypoints: the one approached, from 0, and their number; 0 without any.
     """
 
     setpoint: Float[np.ndarray, " k"]
@@ -117,18 +132,32 @@ class ServoStep:
     active_limits: tuple[str, ...]
     condition: float
     status: Status
+    correction: float = 0.0
+    waypoint: int = 0
+    waypoints: int = 0
 
 
 class Servo:
     """The loop of one goal. Feed it every image's measurement; it answers with set-points."""
 
     def __init__(
-        self, config: ServoConfig, space: CommandSpace, history: SetpointHistory, max_steps: int = 0
+        self,
+        config: ServoConfig,
+        space: CommandSpace,
+        history: SetpointHistory,
+        max_steps: int = 0,
+        correction: JacobianCorrection | None = None,
     ) -> None:
-        """`history` is kept up to date by the caller; `max_steps` of zero is no limit."""
+        """`history` is kept up to date by the caller; `max_steps` of zero is no limit.
+
+        `correction` goes on from what an earlier goal taught; without one, learning begins anew.
+        It is used only when the configuration enables it.
+        """
         self._config, self._space, self._history = config, space, history
         self._max_steps = max_steps
         self._progress = Progress(config.progress)
+        self._correction = correction or JacobianCorrection(config.correction, len(space.names))
+        self._motions = MotionWindow(config.correction.excitation, config.correction.window_s)
         self._commanded: Float[np.ndarray, " k"] | None = None
         self._stamp_ns = 0
         self._lost = 0
@@ -147,11 +176,18 @@ class Servo:
             return self._step(measurement)
 
     def resume(self) -> None:
-        """Go on after the end, because the goal has changed."""
+        """Go on after the end, because the goal has other points now."""
+        self.retarget()
+        self._motions.restart()
+
+    def retarget(self) -> None:
+        """Judge progress anew, because the same points have other targets now."""
         self._progress = Progress(self._config.progress)
 
     def _step(self, measurement: Measurement) -> ServoStep:
         max_step, base, newest = self._setpoints(measurement.stamp_ns)
+        if self._config.correction.enabled:
+            measurement = self._corrected(measurement, base)
         weights = self._inliers(measurement, base)
         used = int(np.count_nonzero(weights))
         limits = self._limits(base, newest, max_step)
@@ -172,7 +208,17 @@ class Servo:
             active_limits=self._active(solution),
             condition=solution.condition,
             status=solution.status,
+            correction=self._correction.state.deviation if self._config.correction.enabled else 0.0,
         )
+
+    def _corrected(self, measurement: Measurement, base: Float[np.ndarray, " k"]) -> Measurement:
+        """Learn from what has moved, and correct the Jacobians."""
+        motion = self._motions.add(measurement.sight(base))
+        if motion is None:
+            self._correction.idle()
+        else:
+            self._correction.update(motion.A, motion.du, motion.dp, motion.weights)
+        return replace(measurement, jacobian_m=self._correction.apply(measurement.jacobian_m))
 
     def _setpoints(
         self, stamp_ns: int

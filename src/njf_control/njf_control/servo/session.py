@@ -6,6 +6,8 @@ even when its encoding is dropped, and neither waits for the other.
 
 When the goal came with an image and its points have arrived, the images are compared once more:
 parts of the robot that had no points may still be off. If they are, they join the goal.
+
+A goal with a path is a row of targets; the next one takes over when the points have come near.
 """
 
 import time
@@ -13,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from njf_control.servo.goal import Goal, extended, goal_from_images
 from njf_control.servo.loop import Measurement, Servo, ServoStep
 from njf_control.servo.model import SurfaceModel
 from njf_control.servo.progress import Reason
 from njf_control.servo.tracking import GoalTracker
+from njf_control.servo.waypoints import WaypointConfig, WaypointFollower
 from njf_perception.camera import Camera
 from njf_perception.scene import Encoding
 from njf_perception.trackers.base import PointTracker, Tracks
@@ -48,6 +51,14 @@ class EncodedImage:
     camera: Camera
 
 
+@dataclass(frozen=True)
+class _Tracked:
+    """Tracks of one image, and which of them were measured against the goal image."""
+
+    tracks: Tracks
+    anchored: Bool[np.ndarray, " n"]
+
+
 @dataclass
 class Session:
     """Runs one goal. Not thread-safe: call it from one thread.
@@ -59,6 +70,7 @@ class Session:
         servo: the loop.
         clock: monotonic time [s].
         timings: of the last step.
+        following: how a goal's path is followed.
         paired_s: when an image and its encoding last came together [s, of `clock`].
     """
 
@@ -68,12 +80,14 @@ class Session:
     servo: Servo
     clock: Callable[[], float] = time.monotonic
     timings: Timings = field(default_factory=Timings)
+    following: WaypointConfig = field(default_factory=WaypointConfig)
 
     def __post_init__(self) -> None:
         self.paired_s = self.clock()
         self._goal: Goal | None = None
         self._tracker: GoalTracker | None = None
-        self._tracked: dict[int, Tracks] = {}
+        self._follower: WaypointFollower | None = None
+        self._tracked: dict[int, _Tracked] = {}
         self._early: EncodedImage | None = None
         self._newest_ns = -1
         self._extensions = _EXTENSIONS
@@ -91,7 +105,9 @@ class Session:
         self._newest_ns = stamp_ns
         begin = time.perf_counter()
         self._image = image
-        self._tracked[stamp_ns] = self._track(image, camera)
+        tracks = self._track(image, camera)
+        assert self._tracker is not None, "the first image made it"
+        self._tracked[stamp_ns] = _Tracked(tracks, self._tracker.anchored_points)
         self.timings.track_s = time.perf_counter() - begin
         while len(self._tracked) > _FRAMES_KEPT:
             del self._tracked[next(iter(self._tracked))]
@@ -109,8 +125,8 @@ class Session:
         return self._tracker.update(image)
 
     def _pair(self, encoded: EncodedImage) -> ServoStep | None:
-        tracks = self._tracked.pop(encoded.stamp_ns, None)
-        if tracks is None:
+        tracked = self._tracked.pop(encoded.stamp_ns, None)
+        if tracked is None:
             ahead = encoded.stamp_ns > self._newest_ns
             self._early = encoded if ahead else None
             return None
@@ -118,17 +134,36 @@ class Session:
         for stamp_ns in [stamp for stamp in self._tracked if stamp < encoded.stamp_ns]:
             del self._tracked[stamp_ns]
         self.paired_s = self.clock()
-        step = self._step(encoded, tracks)
+        step = self._placed(encoded.stamp_ns, self._step(encoded, tracked))
         # Only the newest image can be compared with: it is the one that is kept.
         newest = encoded.stamp_ns == self._newest_ns
-        if step.reason in (Reason.CONVERGED, Reason.STALLED) and newest and self._extend(tracks):
+        if (
+            step.reason in (Reason.CONVERGED, Reason.STALLED)
+            and newest
+            and self._extend(tracked.tracks)
+        ):
+            return replace(step, reason=None)
+        return step
+
+    def _placed(self, stamp_ns: int, step: ServoStep) -> ServoStep:
+        """The step with its place on the path; the motion is over only at the path's end."""
+        follower = self._follower
+        if follower is None:
+            return step
+        step = replace(step, waypoint=follower.index, waypoints=len(follower))
+        if step.reason is None and follower.overdue(stamp_ns):
+            return replace(step, reason=Reason.TIMEOUT)
+        if step.reason is Reason.CONVERGED and not follower.last:
+            follower.skip(stamp_ns)
+            self.servo.retarget()
             return replace(step, reason=None)
         return step
 
     def _extend(self, tracks: Tracks) -> bool:
         """Give a goal image's goal the points that are still off; false when there are none."""
         assert self._goal is not None
-        if self._goal.reference is None or self._extensions == 0:
+        on_the_way = self._follower is not None and not self._follower.last
+        if self._goal.reference is None or self._extensions == 0 or on_the_way:
             return False
         self._extensions -= 1
         found = goal_from_images(self._image, self._goal.reference)
@@ -142,24 +177,37 @@ class Session:
     def _begin(self, goal: Goal, image: UInt8[np.ndarray, "h w 3"]) -> Tracks:
         self._tracked.clear()
         self._goal, self._tracker = goal, GoalTracker(goal, self.make_tracker)
+        self._follower = WaypointFollower(goal.path, self.following) if goal.path else None
         return self._tracker.start(image)
 
-    def _step(self, encoded: EncodedImage, tracks: Tracks) -> ServoStep:
+    def _targets(
+        self, stamp_ns: int, points_px: Float[np.ndarray, "n 2"], visible: Float[np.ndarray, " n"]
+    ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+        """Where the points should go now, and the confidence of each pair."""
         assert self._goal is not None, "an image was tracked, so the goal is known"
-        begin = time.perf_counter()
+        if self._follower is None:
+            return self._goal.target, self._goal.weights
+        if self._follower.advance(stamp_ns, points_px, visible):
+            self.servo.retarget()
+        return self._follower.target_px, self._follower.weights
+
+    def _step(self, encoded: EncodedImage, tracked: _Tracked) -> ServoStep:
+        begin, tracks = time.perf_counter(), tracked.tracks
         pixels = tracks.points.astype(np.float64)
         surface = self.model.evaluate(encoded.encoding, encoded.camera, pixels)
         evaluated = time.perf_counter()
         visible = tracks.visible * tracks.confidence.astype(np.float64)
+        target, weights = self._targets(encoded.stamp_ns, pixels, visible)
         step = self.servo.step(
             Measurement(
                 stamp_ns=encoded.stamp_ns,
                 K=encoded.camera.K,
                 current_px=pixels,
-                target=self._goal.target,
-                weights=visible * self._goal.weights * surface.confidence,
+                target=target,
+                weights=visible * weights * surface.confidence,
                 points_m=surface.points_m,
                 jacobian_m=surface.jacobian_m,
+                anchored=tracked.anchored,
             )
         )
         self.timings.jacobian_s = evaluated - begin

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from njf_control.servo.goal import Goal
 from njf_perception.trackers.base import PointTracker, Tracks
@@ -26,6 +26,8 @@ class GoalTracker:
         self._goal, self._make, self._anchor_px = goal, make_tracker, anchor_px
         self._tracker = make_tracker()
         self._anchor: PointTracker | None = None
+        # Of the last tracks, those measured against the goal image.
+        self.anchored_points: Bool[np.ndarray, " n"] = np.zeros(len(goal.start_px), bool)
 
     @property
     def anchored(self) -> bool:
@@ -41,21 +43,28 @@ class GoalTracker:
         tracks = self._tracker.update(image)
         if self._goal.reference is None or not self._near(tracks):
             self._anchor = None
+            self.anchored_points = np.zeros(len(tracks.visible), bool)
             return tracks
         if self._anchor is None:
             self._anchor = self._make()
             self._anchor.start(self._goal.reference, self._goal.target.astype(np.float32))
-        return _merged(self._anchor.update(image), tracks)
+        anchored = self._anchor.update(image)
+        self.anchored_points = _better(anchored, tracks)
+        return _merged(anchored, tracks, self.anchored_points)
 
     def _near(self, tracks: Tracks) -> bool:
         errors = np.linalg.norm(tracks.points - self._goal.target, axis=1)[tracks.visible]
         return len(errors) > 0 and bool(errors.mean() < self._anchor_px)
 
 
-def _merged(anchored: Tracks, tracks: Tracks) -> Tracks:
-    """Anchored points where they are found and do not contradict the others, else the others."""
+def _better(anchored: Tracks, tracks: Tracks) -> Bool[np.ndarray, " n"]:
+    """Anchored points that are found and do not contradict the others."""
     apart = np.linalg.norm(anchored.points - tracks.points, axis=1) > _AGREEMENT_PX
-    better = anchored.visible & ~(tracks.visible & apart)
+    return anchored.visible & ~(tracks.visible & apart)
+
+
+def _merged(anchored: Tracks, tracks: Tracks, better: Bool[np.ndarray, " n"]) -> Tracks:
+    """Anchored points where they are better, else the others."""
     return Tracks(
         points=np.where(better[:, None], anchored.points, tracks.points),
         visible=better | tracks.visible,

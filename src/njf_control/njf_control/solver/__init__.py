@@ -10,6 +10,7 @@ from njf_control.solver.task import (
     Task,
     TrackPixels,
     TrackPoints,
+    projection_derivative,
 )
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Task",
     "TrackPixels",
     "TrackPoints",
+    "projection_derivative",
     "solve",
 ]

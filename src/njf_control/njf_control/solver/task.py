@@ -126,7 +126,7 @@ class TrackPixels(_Tracking):
         r = project(moved, self._K) - self._start_px - self._targets
         # A point that the step would carry behind the camera says nothing there.
         r = np.where(moved[:, 2:3] > 0, r, 0.0)
-        return r, _projection_derivative(moved, self._K) @ self._J
+        return r, projection_derivative(moved, self._K) @ self._J
 
 
 class TrackPoints(_Tracking):
@@ -189,7 +189,7 @@ def _finite(array: Float[np.ndarray, "n *rest"]) -> Bool[np.ndarray, " n"]:
     return np.logical_and.reduce(np.isfinite(array), axis=tuple(range(1, array.ndim)))
 
 
-def _projection_derivative(
+def projection_derivative(
     points: Float[np.ndarray, "n 3"], K: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "n 2 3"]:
     """Derivative of the pinhole projection [px/m]; zero for points at or behind the camera."""
