@@ -14,6 +14,7 @@ from njf_bringup.commands import (
     estop,
     evaluate,
     explore,
+    import_njf,
     pipeline,
     record,
     servo_test,
@@ -36,6 +37,7 @@ app.command("demo")(demo.demo)
 app.command("explore")(explore.explore)
 app.command("record")(record.record)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)
+app.command("import-njf")(import_njf.import_njf)
 app.command("simulate")(simulate.simulate)
 app.command("servo-test")(servo_test.servo_test)
 app.command("train")(train.train)

@@ -26,15 +26,26 @@ SMALLEST_COSINE = 0.95  # mean over views of cameras that never trained
 EVALUATED_MOTIONS = 40  # each takes some seconds: eight views, traced exactly
 
 
-def convert(robot: str, bag: Path, out: Path) -> None:
+def convert(robot: str, bag: Path, out: Path, flow: str = "dis", tracks: int = 0) -> None:
     """Turn a bag of this robot into a dataset; its quality report is printed.
 
+    Args:
+        robot: its name.
+        bag: what to convert.
+        out: folder to create.
+        flow: estimator of optical flow, "dis" or "raft".
+        tracks: points to track per pair and camera, 0 for none.
+
     Raises:
+        ConfigError: the flow estimator is unknown or not installed.
         DataError: the bag is unusable, or the report has errors.
     """
     from njf_training.convert import convert as convert_bag
+    from njf_training.flow_raft import flow_estimator
+    from njf_training.states import ConvertOptions
 
-    report = convert_bag(bag, out, robot=load_robot(robot_file(robot)))
+    options = ConvertOptions(tracks=tracks)
+    report = convert_bag(bag, out, options, load_robot(robot_file(robot)), flow_estimator(flow))
     print(report.text())
     if report.errors:
         raise DataError(f"{out} is unfit for training: {'; '.join(report.errors)}. Record again.")

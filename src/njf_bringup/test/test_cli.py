@@ -23,7 +23,18 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_lists_every_verb() -> None:
     answer = njf("--help")
     assert answer.returncode == 0
-    for verb in ("up", "demo", "explore", "bag-to-dataset", "train", "evaluate", "doctor", "estop"):
+    verbs = [
+        "up",
+        "demo",
+        "explore",
+        "bag-to-dataset",
+        "import-njf",
+        "train",
+        "evaluate",
+        "doctor",
+        "estop",
+    ]
+    for verb in verbs:
         assert verb in answer.stdout
 
 
@@ -35,6 +46,9 @@ def test_help_lists_every_verb() -> None:
         (("demo", "--checkpoint", "nowhere.pt", "--out", "out"), "nowhere.pt: cannot read"),
         (("train", "--robot", "unheard"), "unheard"),
         (("bag-to-dataset", "--bag", "nowhere"), "nowhere"),
+        (("bag-to-dataset", "--flow", "horn"), "unknown flow estimator 'horn'; known: dis, raft"),
+        (("import-njf", "--robot", "hand", "--source", "."), "unknown published robot 'hand'"),
+        (("import-njf", "--robot", "hsa", "--source", "nowhere"), "nowhere/transforms.json: no"),
     ],
 )
 def test_errors_are_one_message_and_status_1(
