@@ -67,6 +67,7 @@ def simulate(
         ConfigError: the robot has no simulation that fits its description.
     """
     options = options or SimulateOptions()
+    robot = robot.with_training_size()
     if out.exists():
         raise DataError(f"{out} exists already. Remove it or choose another output.")
     model = RobotModel.from_robot(robot)

@@ -21,7 +21,7 @@ class SimulatorTruth:
         Raises:
             DataError: the dataset has no true positions, because no simulator made it.
         """
-        model = RobotModel.from_robot(robot)
+        model = RobotModel.from_robot(robot.with_training_size())
         self._configurations = _true_configurations(dataset, model.configuration_names)
         self._exact = GroundTruth(model)
 

@@ -121,6 +121,14 @@ class RobotConfig(Config):
             ids = self.motor_ids
             if None in ids or len(set(ids)) != len(ids):
                 raise ValueError(f"every channel needs a motor_id of its own: {ids}")
+        width, height = self.training_size
+        for camera in self.cameras:
+            factor = camera.width / width
+            if factor % 1 or camera.height != factor * height:
+                raise ValueError(
+                    f"{camera.name} is {camera.width}x{camera.height}, which is no whole multiple "
+                    f"of the smallest camera's {width}x{height}"
+                )
         if sum(camera.role == "control" for camera in self.cameras) != 1:
             raise ValueError("exactly one camera must have role: control")
         return self
@@ -149,6 +157,22 @@ class RobotConfig(Config):
     def control_camera(self) -> CameraConfig:
         """The one camera of the control loop."""
         return next(camera for camera in self.cameras if camera.role == "control")
+
+    @property
+    def training_size(self) -> tuple[int, int]:
+        """Width and height to which images are reduced for training: the smallest camera's [px].
+
+        Points are tracked at a camera's own resolution, the finer the better; learning at the same
+        resolution would only take longer.
+        """
+        return min((camera.width, camera.height) for camera in self.cameras)
+
+    def with_training_size(self) -> "RobotConfig":
+        """The same robot with all cameras at `training_size`."""
+        width, height = self.training_size
+        size = {"width": width, "height": height}
+        cameras = [camera.model_copy(update=size) for camera in self.cameras]
+        return self.model_copy(update={"cameras": cameras})
 
     @property
     def lower(self) -> Float[np.ndarray, " n"]:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from njf_control.robot import RobotConfig
+from njf_perception.camera import Camera
 from njf_perception.errors import DataError
 from njf_training.assemble import Assembly, Source
 from njf_training.bag import data_files
@@ -65,7 +67,7 @@ def convert(
         work.set_done("images")
     source = Source(
         contents[0].robot,
-        contents[0].cameras,
+        [camera.scaled(*contents[0].robot.training_size) for camera in contents[0].cameras],
         [path.name for path in paths],
         options.model_dump(exclude={"workers"}),
     )
@@ -108,10 +110,7 @@ def _write_small_arrays(
 
 def _write_images(folder: Path, contents: Sequence[Contents], states: Sequence[State]) -> None:
     cameras = contents[0].cameras
-    height, width = cameras[0].height, cameras[0].width
-    if any((camera.height, camera.width) != (height, width) for camera in cameras):
-        sizes = {camera.name: (camera.width, camera.height) for camera in cameras}
-        raise DataError(f"cameras differ in image size: {sizes}. Set all to the same size.")
+    width, height = contents[0].robot.training_size
     shape = (len(states), len(cameras), height, width, 3)
     images = open_memmap(folder / "images.npy", "w+", np.uint8, shape)
     slots = {
@@ -124,18 +123,21 @@ def _write_images(folder: Path, contents: Sequence[Contents], states: Sequence[S
             for name, stamp_ns, image in read_images(item):
                 slot = slots.get((bag, name, stamp_ns))
                 if slot is not None:
-                    images[slot] = _sized(image, (height, width), name)
+                    images[slot] = _reduced(image, cameras[slot[1]], (width, height))
                     bar.update()
     images.flush()
 
 
-def _sized(image: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
-    if image.shape[:2] != size:
+def _reduced(image: np.ndarray, camera: Camera, size: tuple[int, int]) -> np.ndarray:
+    """The image at training size, by means over whole blocks of pixels."""
+    if image.shape[:2] != (camera.height, camera.width):
         raise DataError(
-            f"{name}: image of {image.shape[1]} x {image.shape[0]}, but camera_info says "
-            f"{size[1]} x {size[0]}. Calibrate at the size that is recorded."
+            f"{camera.name}: image of {image.shape[1]} x {image.shape[0]}, but camera_info says "
+            f"{camera.width} x {camera.height}. Calibrate at the size that is recorded."
         )
-    return image
+    if size == (camera.width, camera.height):
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _write_truth(folder: Path, contents: Sequence[Contents], states: Sequence[State]) -> None:
