@@ -88,7 +88,8 @@ class TrialResult:
     def from_dict(content: dict[str, Any]) -> "TrialResult":
         """Inverse of `as_dict`."""
         ends = {name: Errors(**content[name]) for name in ("start", "end")}
-        return TrialResult(**(content | ends))
+        fields: dict[str, Any] = {**content, **ends}
+        return TrialResult(**fields)
 
 
 def errors(robot: RobotConfig, truth: Truth, goal: Truth) -> Errors:
