@@ -14,7 +14,7 @@ from typing import Any
 
 from njf_bringup.criteria import missed
 from njf_bringup.json_file import write_json
-from njf_bringup.paths import robot_file, root
+from njf_bringup.paths import robot_file, robot_name, root
 from njf_control.robot import load_robot
 from njf_perception.config import load_config
 from njf_perception.errors import ConfigError, DataError
@@ -90,10 +90,13 @@ def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> P
     Raises:
         ConfigError: there is no training configuration for the robot.
     """
-    path = config or root() / "config" / "training" / f"{robot}.yaml"
+    path = config or root() / "config" / "training" / f"{robot_name(robot)}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
-        raise ConfigError(f"{path} does not exist; training configurations there: {known}.")
+        raise ConfigError(
+            f"{path} does not exist; training configurations there: {known}. Or choose a file with "
+            "--config."
+        )
     from njf_training.train import TrainConfig
     from njf_training.train import train as train_on
 
@@ -138,11 +141,11 @@ def run_all(plan: Plan, home: Path, install: bool) -> bool:
         mark=False,
     )
     metrics = {"made_by": plan.command} | json.loads(judged.read_text()) | _effort(plan, home)
-    problems = missed(plan.robot, metrics)
+    problems = missed(robot_name(plan.robot), metrics)
     if problems:
         print("criteria missed: " + "; ".join(problems))
     if install and not problems:
-        _install(plan.robot, checkpoint, evaluation, metrics)
+        _install(robot_name(plan.robot), checkpoint, evaluation, metrics)
     elif install:
         print(f"not installed, because criteria were missed; the checkpoint is {checkpoint}")
     return not problems

@@ -30,8 +30,9 @@ def ablate(
     from njf_bringup.ablate.report import report
     from njf_bringup.ablate.request import make_ablation, select_rows
     from njf_bringup.ablate.run import run_ablation
+    from njf_bringup.paths import robot_name
 
-    folder = out or Path("out") / "ablation" / robot
+    folder = out or Path("out") / "ablation" / robot_name(robot)
     ablation = make_ablation(robot, folder, steps, states, seeds, jobs)
     found = run_ablation(ablation, select_rows(ablation, only))
     print(report(found, folder, publish))

@@ -25,13 +25,13 @@ def evaluate(
 ) -> None:
     """Score predictions against the simulator's exact ones; draw what the model believes."""
     from njf_bringup.assessment import LoopOptions, assess
-    from njf_bringup.paths import robot_file, root
+    from njf_bringup.paths import checkpoint_file, data_folder, robot_file, robot_name
     from njf_bringup.tables.text import summary_text
     from njf_control.robot import load_robot
 
-    home = Path("data") / robot
-    model = checkpoint or root() / "checkpoints" / robot / f"{robot}.pt"
-    folder = out or Path("out") / "evaluate" / robot
+    home = data_folder(robot)
+    model = checkpoint or checkpoint_file(robot)
+    folder = out or Path("out") / "evaluate" / robot_name(robot)
     exact = home / "training_exact" / "checkpoint.pt"
     loop = LoopOptions(goals, seed, workers, exact) if closed_loop else None
     metrics = assess(

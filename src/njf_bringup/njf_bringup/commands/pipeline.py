@@ -1,6 +1,5 @@
 """`njf pipeline`: data, training, evaluation, installation; what `make train-<robot>` runs."""
 
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -30,8 +29,9 @@ def pipeline(
     ] = None,
 ) -> None:
     """The whole way from a robot to its checkpoint; finished stages are not done again."""
+    from njf_bringup.paths import data_folder
     from njf_bringup.stages import DEFAULT_STATES, RECORDED_ROBOTS, STATES, Plan, run_all
 
     recorded = robot in RECORDED_ROBOTS if through_ros is None else through_ros
     plan = Plan(robot, states or STATES.get(robot, DEFAULT_STATES), seed, recorded)
-    raise typer.Exit(0 if run_all(plan, home or Path("data") / robot, install) else 1)
+    raise typer.Exit(0 if run_all(plan, home or data_folder(robot), install) else 1)

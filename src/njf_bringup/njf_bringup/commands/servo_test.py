@@ -36,7 +36,7 @@ def servo_test(
     from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
     from njf_bringup.closed_loop.statistics import table
     from njf_bringup.closed_loop.tasks import Task, run_task
-    from njf_bringup.paths import robot_file, root
+    from njf_bringup.paths import checkpoint_file, robot_file, robot_name
     from njf_control.robot import load_robot
     from njf_perception.errors import ConfigError
 
@@ -44,7 +44,7 @@ def servo_test(
         raise ConfigError(f"unknown disturbance '{disturbance}'; expected {_DISTURBANCES}.")
     if task not in list(Task):
         raise ConfigError(f"unknown task '{task}'; expected {_TASKS}.")
-    model = checkpoint or root() / "checkpoints" / robot / f"{robot}.pt"
+    model = checkpoint or checkpoint_file(robot)
     setup = Setup(
         load_robot(robot_file(robot)),
         EXACT if exact else str(model),
@@ -52,7 +52,7 @@ def servo_test(
         Disturbance(disturbance),
         latency_frames=latency_frames,
     )
-    folder = out or Path("out") / "servo_test" / robot
+    folder = out or Path("out") / "servo_test" / robot_name(robot)
     if task == Task.GOALS:
         print(table(run_closed_loop(setup, goals, folder, workers).summary))
         return
