@@ -122,7 +122,9 @@ def test_confidence_of_tracker_goal_and_model_multiply(monkeypatch: pytest.Monke
     session, model = make_session(
         lambda *_: Goal(START, START.astype(float), np.array([1.0, 1.0, 0.5, 0.5]))
     )
-    seen = Tracks(START, np.array([False, True, True, True]), np.float32([0.0, 0.5, 1.0, 1.0]))
+    seen = Tracks(
+        START, np.array([False, True, True, True]), np.array([0.0, 0.5, 1.0, 1.0], np.float32)
+    )
     monkeypatch.setattr(ScriptedTracker, "start", lambda *_: seen)
     surface = replace(
         model.evaluate(ENCODING, CAMERA, START.astype(float)),
