@@ -21,7 +21,7 @@ setup: ## virtual environment, pinned packages, messages
 demo: setup ## reach goals with a simulated robot [ROBOT=finger GOALS=20 SEED=0]
 	$(BIN)/njf demo --robot $(ROBOT) --goals $(GOALS) --seed $(SEED)
 
-train-%: setup ## record, make the dataset, train and evaluate a robot: make train-finger
+train-%: setup ## make the dataset, train, evaluate and install a robot: make train-poppy
 	$(BIN)/njf pipeline --robot $* --seed $(SEED)
 
 test: setup ## every test

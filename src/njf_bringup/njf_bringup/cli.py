@@ -8,6 +8,7 @@ import sys
 import typer
 
 from njf_bringup.commands import (
+    ablate,
     dataset,
     demo,
     doctor,
@@ -19,6 +20,7 @@ from njf_bringup.commands import (
     record,
     servo_test,
     simulate,
+    table,
     train,
     up,
 )
@@ -42,6 +44,8 @@ app.command("simulate")(simulate.simulate)
 app.command("servo-test")(servo_test.servo_test)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("ablate")(ablate.ablate)
+app.command("table")(table.table)
 app.command("pipeline")(pipeline.pipeline)
 app.command("doctor")(doctor.doctor)
 app.command("estop")(estop.estop)

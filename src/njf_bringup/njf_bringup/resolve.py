@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from njf_bringup.graph import Argument, Graph, NodeDescription, NodeSpec, ResolvedGraph, Value
-from njf_bringup.paths import robot_file, root
+from njf_bringup.paths import robot_file, robot_name, root
 from njf_control.robot import RobotConfig, load_robot
 from njf_perception.errors import ConfigError
 
@@ -20,11 +20,18 @@ def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
 
     Raises:
         ConfigError: an unknown argument, a value of the wrong type or outside its choices, an
-            unknown robot or an unknown ${name}; the message lists what is valid.
+            unknown robot or an unknown ${name}; the message lists what is valid. Or a robot that
+            exists only in the simulation, without it.
     """
     arguments = _arguments(graph, options)
-    robot = load_robot(robot_file(str(arguments["robot"])))
-    values = arguments | _from_robot(robot, arguments)
+    path = robot_file(str(arguments["robot"]))
+    robot = load_robot(path)
+    if robot.driver.kind == "simulated" and not arguments["sim"]:
+        raise ConfigError(
+            f"robot '{robot.name}' exists only in the simulation (its driver.kind is simulated). "
+            "Run it with --sim, or sim:=true."
+        )
+    values = arguments | _from_robot(robot, path, arguments)
     nodes = []
     for node in graph.nodes:
         if all(arguments[name] in wanted for name, wanted in node.when.items()):
@@ -40,8 +47,9 @@ def _arguments(graph: Graph, options: Mapping[str, Value]) -> dict[str, Value]:
     values: dict[str, Value] = {name: a.default for name, a in graph.arguments.items()}
     for name, value in options.items():
         values[name] = _checked(name, graph.arguments[name], value)
+    named = values | {"robot": robot_name(str(values["robot"]))}
     for name in ("run_dir", "checkpoint", "bag"):
-        values[name] = substitute(str(values[name]), values)
+        named[name] = values[name] = substitute(str(values[name]), named)
     values["run_dir"] = str(Path(str(values["run_dir"])).absolute())
     values["bag"] = str(Path(str(values["bag"])).absolute())
     values["checkpoint"] = _checkpoint(str(values["checkpoint"]))
@@ -72,10 +80,10 @@ def _checkpoint(path: str) -> str:
     return str(here if here.exists() else root() / path)
 
 
-def _from_robot(robot: RobotConfig, arguments: Mapping[str, Value]) -> dict[str, Value]:
+def _from_robot(robot: RobotConfig, path: Path, arguments: Mapping[str, Value]) -> dict[str, Value]:
     control = robot.control_camera.name
     return {
-        "robot_file": str(robot_file(str(arguments["robot"]))),
+        "robot_file": str(path),
         "control_camera": control,
         "camera_names": robot.camera_names if arguments["cameras"] == "all" else [control],
         "servo_port": f"{arguments['run_dir']}/servo_port" if arguments["sim"] else "",

@@ -1,29 +1,54 @@
 """The stages from a robot to its checkpoint; each writes one thing and is skipped once it is there.
 
-bag  ->  dataset  ->  training/checkpoint.pt  ->  flow.json, demo/metrics.json  ->  checkpoints/
+bag -> dataset (or simulated at once) -> training/checkpoint.pt -> evaluation/metrics.json ->
+checkpoints/<robot>
 """
 
 import json
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+from njf_bringup.criteria import missed
 from njf_bringup.json_file import write_json
-from njf_bringup.paths import robot_file, root
+from njf_bringup.paths import robot_file, robot_name, root
 from njf_control.robot import load_robot
 from njf_perception.config import load_config
 from njf_perception.errors import ConfigError, DataError
 
-if TYPE_CHECKING:
-    from njf_training.evaluate import Truth
+LOOP_GOALS = 50
+EVALUATED_MOTIONS = 40
+STATES = {"finger": 1200}
+DEFAULT_STATES = 2400
+RECORDED_ROBOTS = frozenset({"finger"})  # whose data come through the ROS chain unless said else
 
-LOOP_GOALS = 20
-SMALLEST_COSINE = 0.95  # mean over views of cameras that never trained
-EVALUATED_MOTIONS = 40  # each takes some seconds: eight views, traced exactly
+
+@dataclass(frozen=True)
+class Plan:
+    """What the pipeline is asked for.
+
+    Attributes:
+        robot: name of the robot.
+        states: settled states of the dataset.
+        seed: of everything random.
+        through_ros: record the data through driver, cameras and bag instead of simulating them.
+    """
+
+    robot: str
+    states: int
+    seed: int
+    through_ros: bool
+
+    @property
+    def command(self) -> str:
+        """The command line that does this."""
+        source = "--through-ros" if self.through_ros else "--simulated"
+        return (
+            f"njf pipeline --robot {self.robot} --states {self.states} --seed {self.seed} {source}"
+        )
 
 
 def convert(robot: str, bag: Path, out: Path, flow: str = "dis", tracks: int = 0) -> None:
@@ -51,99 +76,115 @@ def convert(robot: str, bag: Path, out: Path, flow: str = "dis", tracks: int = 0
         raise DataError(f"{out} is unfit for training: {'; '.join(report.errors)}. Record again.")
 
 
+def simulate(robot: str, out: Path, states: int, seed: int) -> None:
+    """Make the dataset straight from the simulator; continues where it was interrupted."""
+    from njf_bringup.simulate import SimulateOptions
+    from njf_bringup.simulate import simulate as run
+
+    run(load_robot(robot_file(robot)), out, SimulateOptions(states=states, seed=seed))
+
+
 def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> Path:
     """Train; resumes an interrupted run in `out`. Returns the checkpoint's path.
 
     Raises:
         ConfigError: there is no training configuration for the robot.
     """
-    path = config or root() / "config" / "training" / f"{robot}.yaml"
+    path = config or root() / "config" / "training" / f"{robot_name(robot)}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
-        raise ConfigError(f"{path} does not exist; training configurations there: {known}.")
+        raise ConfigError(
+            f"{path} does not exist; training configurations there: {known}. Or choose a file with "
+            "--config."
+        )
     from njf_training.train import TrainConfig
     from njf_training.train import train as train_on
 
     return train_on(dataset, load_robot(robot_file(robot)), out, load_config(path, TrainConfig))
 
 
-def evaluate(
-    robot: str,
-    checkpoint: Path,
-    dataset: Path,
-    out: Path | None = None,
-    limit: int = EVALUATED_MOTIONS,
-) -> dict[str, Any]:
-    """Judge a checkpoint by the simulator's exact flow; print the figures, write them to `out`."""
-    from njf_bringup.truth import SimulatorTruth
+def evaluate(robot: str, checkpoint: Path, dataset: Path, out: Path, seed: int = 0) -> None:
+    """Judge a checkpoint, in the closed loop as well; print the figures, write them to `out`."""
+    from njf_bringup.assessment import LoopOptions, assess
+    from njf_bringup.tables.text import summary_text
     from njf_training.check import check_dataset
     from njf_training.dataset import Dataset
-    from njf_training.evaluate import evaluate as judge
 
+    exact = dataset.parent / "training_exact" / "checkpoint.pt"
+    loop = LoopOptions(LOOP_GOALS, seed, exact_flow_checkpoint=exact)
     config = load_robot(robot_file(robot))
     check_dataset(Dataset.open(dataset), config)
-    truth = SimulatorTruth(dataset, config)
-    figures = judge(checkpoint, dataset, truth, limit)
-    print(evaluation_table(figures))
-    if out is not None:
-        _draw(checkpoint, dataset, truth, out.with_suffix(".png"))
-        write_json(out, figures)
-    return figures
+    metrics = assess(config, checkpoint, dataset, out, EVALUATED_MOTIONS, loop)
+    print(summary_text(metrics))
 
 
-def _draw(checkpoint: Path, dataset: Path, truth: "Truth", picture: Path) -> None:
-    """Show the held-out motion with the largest command in the control and held-out cameras."""
-    from njf_training.dataset import Dataset
-    from njf_training.evaluate import Predictor
-    from njf_training.pictures import prediction_sheet
+def run_all(plan: Plan, home: Path, install: bool) -> bool:
+    """From the robot to its checkpoint, all in `home`; finished stages are not done again.
 
-    data = Dataset.open(dataset)
-    rows = data.split()[1]
-    steps = np.linalg.norm(np.diff(data.normalized_commands()[data.pairs[rows]], axis=1), axis=-1)
-    shown = [camera.name for camera in data.cameras if camera.role != "training"]
-    row = int(rows[steps[:, 0].argmax()])
-    prediction_sheet(Predictor.load(checkpoint), data, truth, row, shown, picture)
-
-
-def run_all(robot: str, home: Path, states: int, seed: int, install: bool) -> bool:
-    """Record, convert, train, evaluate and close the loop, all in `home`; finished stages stay.
-
-    Returns whether flow and closed loop met their criteria. With `install` the checkpoint and its
-    metrics are then copied to checkpoints/<robot>.
+    Returns whether the robot's criteria were met. With `install` the checkpoint, its metrics and
+    pictures are then copied to checkpoints/<robot>, and the tables of results are written anew.
 
     Raises:
         DataError: `home` holds results of another call.
     """
+    _claim(home, vars(plan))
+    dataset, training, evaluation = home / "dataset", home / "training", home / "evaluation"
+    checkpoint = training / "checkpoint.pt"
+    _make_dataset(plan, home, dataset)
+    # The checkpoint is there before training is done, so only a mark of its own says so.
+    _stage("train", home / "trained", _timed(home, lambda: train(plan.robot, dataset, training)))
+    judged = evaluation / "metrics.json"
+    _stage(
+        "evaluate",
+        judged,
+        lambda: evaluate(plan.robot, checkpoint, dataset, evaluation, plan.seed),
+        mark=False,
+    )
+    metrics = {"made_by": plan.command} | json.loads(judged.read_text()) | _effort(plan, home)
+    problems = missed(robot_name(plan.robot), metrics)
+    if problems:
+        print("criteria missed: " + "; ".join(problems))
+    if install and not problems:
+        _install(robot_name(plan.robot), checkpoint, evaluation, metrics)
+    elif install:
+        print(f"not installed, because criteria were missed; the checkpoint is {checkpoint}")
+    return not problems
+
+
+def _make_dataset(plan: Plan, home: Path, dataset: Path) -> None:
+    if not plan.through_ros:
+        work = lambda: simulate(plan.robot, dataset, plan.states, plan.seed)  # noqa: E731
+        _stage("simulate", dataset, work, mark=False)
+        return
     from njf_bringup.commands.explore import explore_into
 
-    asked = {"robot": robot, "states": states, "seed": seed}
-    _claim(home, asked)
-
-    bag, dataset, training = home / "bag", home / "dataset", home / "training"
-    checkpoint, flow, loop = training / "checkpoint.pt", home / "flow.json", home / "demo"
+    bag = home / "bag"
 
     def explore() -> None:
         shutil.rmtree(bag, ignore_errors=True)  # what an aborted exploration left
-        explore_into(bag, robot, True, states, seed, home / "run")
+        explore_into(bag, plan.robot, True, plan.states, plan.seed, home / "run")
 
-    # Bag, dataset and checkpoint are there before it is known that their stages went well, so only
-    # a mark of its own says so.
-    _stage("record", home / "recorded", explore, mark=True)
-    _stage("dataset", home / "converted", lambda: convert(robot, bag, dataset), mark=True)
-    _stage("train", home / "trained", lambda: train(robot, dataset, training), mark=True)
-    _stage("evaluate", flow, lambda: evaluate(robot, checkpoint, dataset, flow))
-    _stage("demo", loop / "metrics.json", lambda: close_loop(robot, checkpoint, loop, seed))
-    metrics = {
-        "made_by": f"njf pipeline --robot {robot} --states {states} --seed {seed}",
-        "flow": json.loads(flow.read_text()),
-        "closed_loop": json.loads((loop / "metrics.json").read_text()),
+    # Bag and dataset are there before it is known that their stages went well.
+    _stage("record", home / "recorded", explore)
+    _stage("dataset", home / "converted", lambda: convert(plan.robot, bag, dataset))
+
+
+def _effort(plan: Plan, home: Path) -> dict[str, Any]:
+    """What dataset and training cost."""
+    from njf_bringup.effort import robot_minutes
+    from njf_training.dataset import Dataset
+
+    data = Dataset.open(home / "dataset")
+    return {
+        "data": {
+            "states": len(data.commands),
+            "pairs": len(data.pairs),
+            "training_cameras": sum(camera.role != "held_out" for camera in data.cameras),
+            "robot_minutes": robot_minutes(data, load_robot(robot_file(plan.robot))),
+            "through_ros": plan.through_ros,
+        },
+        "training": {"seconds": _seconds(home)},
     }
-    good = _good(metrics)
-    if install and good:
-        _install(robot, checkpoint, metrics)
-    elif install:
-        print(f"not installed, because criteria were missed; the checkpoint is {checkpoint}")
-    return good
 
 
 def _claim(home: Path, asked: dict[str, Any]) -> None:
@@ -158,47 +199,41 @@ def _claim(home: Path, asked: dict[str, Any]) -> None:
     write_json(path, asked)
 
 
-def _good(metrics: dict[str, Any]) -> bool:
-    """The criteria of flow in unseen cameras, where there are some, and of the closed loop."""
-    from njf_bringup.demo.verdict import succeeded
+def _install(robot: str, checkpoint: Path, evaluation: Path, metrics: dict[str, Any]) -> None:
+    from njf_bringup.tables.write import write_tables
 
-    unseen = metrics["flow"].get("held_out")
-    if unseen is not None and not unseen["cosine"].get("mean", 0.0) >= SMALLEST_COSINE:
-        print(f"flow in unseen cameras missed a cosine of {SMALLEST_COSINE}: {unseen['cosine']}")
-        return False
-    return succeeded(metrics["closed_loop"])
-
-
-def close_loop(robot: str, checkpoint: Path, out: Path, seed: int) -> None:
-    """Reach goals with a checkpoint and print the verdict."""
-    from njf_bringup.demo.goal_kind import GoalKind
-    from njf_bringup.demo.run import DemoOptions, run_demo
-
-    run_demo(DemoOptions(robot, LOOP_GOALS, seed, out, checkpoint, GoalKind.TRACKS))
-
-
-def evaluation_table(figures: dict[str, Any]) -> str:
-    """Median and spread of each figure per camera role."""
-    lines = [
-        f"{'cameras':<10}{'figure':<18}{'mean':>9}{'median':>9}{'p10':>9}{'p90':>9}{'views':>7}"
-    ]
-    for role, scores in figures.items():
-        for name, s in scores.items():
-            if s["count"]:
-                cells = "".join(f"{s[key]:9.3f}" for key in ("mean", "median", "p10", "p90"))
-                lines.append(f"{role:<10}{name:<18}{cells}{s['count']:7d}")
-    return "\n".join(lines)
-
-
-def _install(robot: str, checkpoint: Path, metrics: dict[str, Any]) -> None:
     target = root() / "checkpoints" / robot
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(checkpoint, target / f"{robot}.pt")
     write_json(target / "metrics.json", metrics)
+    pictures = root() / "docs" / "images" / robot
+    pictures.mkdir(parents=True, exist_ok=True)
+    for picture in evaluation.glob("*.png"):
+        shutil.copy(picture, pictures / picture.name)
+    write_tables(root())
     print(f"installed {target}/{robot}.pt")
 
 
-def _stage(name: str, product: Path, work: Callable[[], object], mark: bool = False) -> None:
+def _timed(home: Path, work: Callable[[], object]) -> Callable[[], None]:
+    """Note how long the work takes, over all attempts."""
+
+    def run() -> None:
+        begin_s, earlier_s = time.monotonic(), _seconds(home)
+        try:
+            work()
+        finally:
+            spent_s = earlier_s + time.monotonic() - begin_s
+            write_json(home / "training_seconds.json", spent_s)
+
+    return run
+
+
+def _seconds(home: Path) -> float:
+    path = home / "training_seconds.json"
+    return float(json.loads(path.read_text())) if path.exists() else 0.0
+
+
+def _stage(name: str, product: Path, work: Callable[[], object], mark: bool = True) -> None:
     """Do the work unless its product is there; with `mark` the product is a mark set afterwards."""
     if product.exists():
         print(f"{name}: {product} is there, nothing to do")

@@ -48,7 +48,20 @@ def demo_metrics() -> dict:
         "tip_error_mm": {"median": 1.2, "p90": 2.0, "all": errors},
         "success_rate": 1.0,
         "start_error_deg": 15.1,
+        "start_tip_error_mm": 21.0,
         "camera_to_command_ms": {"median": 22.0, "p99": 41.0},
         "control_hz": 15.0,
         "results": [{"reason": "CONVERGED", "message": ""}] * 7,
+    }
+
+
+@pytest.fixture
+def soft_metrics(demo_metrics: dict) -> dict:
+    """Figures of a good run of a robot that has pressures instead of joints."""
+    joints = ("joint_error_deg", "start_error_deg")
+    kept = {name: value for name, value in demo_metrics.items() if name not in joints}
+    return kept | {
+        "robot": "pneumatic",
+        "start_tip_error_mm": 9.8,
+        "pressure_error_kpa": {"median": 0.7, "p90": 1.1, "all": [0.7] * 7},
     }

@@ -3,11 +3,20 @@ import pytest
 
 from njf_bringup.closed_loop.disturbances import Disturbance, picture, scenario
 from njf_bringup.closed_loop.jacobians import nearest_robot_pixels
+from njf_bringup.closed_loop.pictures import padded
 from njf_bringup.closed_loop.plant import Plant
 from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
 from njf_bringup.closed_loop.statistics import spread, table
+from njf_bringup.closed_loop.waypoints import (
+    DrawingConfig,
+    PostureConfig,
+    TaskConfig,
+    postures,
+    square,
+)
 from njf_bringup.paths import robot_file
 from njf_control.robot import RobotConfig, load_robot
+from njf_perception.errors import ConfigError
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
 
@@ -86,3 +95,38 @@ def test_the_interval_of_a_median_contains_it():
     figures = spread(np.arange(21.0))
     assert figures["median"] == 10.0
     assert 4.0 < figures["median_low"] < 10.0 < figures["median_high"] < 16.0
+
+
+def test_a_square_is_drawn_where_the_camera_sees_it():
+    poppy = load_robot(robot_file("poppy"))
+    model = RobotModel.from_robot(poppy)
+    drawing = TaskConfig(drawing=DrawingConfig(side_m=0.04, spacing_m=0.02))
+    found = square(poppy, model, drawing)
+    assert [bool(point.label) for point in found] == [True, *[False, True] * 4]
+    for point in found:
+        model.settle(point.setpoint)
+        np.testing.assert_allclose(model.tip, point.point_m, atol=2.1e-4)
+    corners = np.array([point.point_m for point in found])[::2]
+    np.testing.assert_allclose(np.linalg.norm(np.diff(corners, axis=0), axis=1), 0.04, atol=1e-9)
+    forward = model.cameras["camera_0"].T_world_camera[:3, 2]
+    np.testing.assert_allclose((corners - corners[0]) @ forward, 0, atol=1e-9)
+
+
+def test_long_ways_between_postures_are_cut(finger):
+    names = finger.channel_names
+    tasks = TaskConfig(
+        postures=[
+            PostureConfig(name="open", setpoint={}),
+            PostureConfig(name="bent", setpoint={names[0]: 0.8 * finger.upper[0]}),
+        ]
+    )
+    found = postures(finger, tasks)
+    assert [point.label for point in found] == ["open", "", "", "bent"]
+    assert np.abs(np.diff([point.setpoint[0] for point in found])).max() < 0.31 * finger.upper[0]
+    wrong = TaskConfig(postures=[PostureConfig(name="odd", setpoint={"no_such": 0.0})])
+    with pytest.raises(ConfigError, match="no_such"):
+        postures(finger, wrong)
+
+
+def test_a_motion_that_is_over_keeps_its_last_error():
+    np.testing.assert_array_equal(padded([[3.0, 2.0, 1.0], [5.0], []]), [[3, 2, 1], [5, 5, 5]])

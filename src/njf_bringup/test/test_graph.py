@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from njf_bringup.graph import Value, load_graph
+from njf_bringup.paths import data_folder, robot_file
 from njf_bringup.resolve import parse_arguments, resolve, substitute
 from njf_perception.errors import ConfigError
 
@@ -34,6 +35,25 @@ def test_simulator_and_driver_share_the_port_of_this_run(tmp_path: Path) -> None
     simulator, driver = resolve(load_graph(), {"task": "none", "run_dir": str(tmp_path)}).nodes
     assert simulator.parameters["port_link"] == driver.parameters["port"]
     assert simulator.ready_path == f"{tmp_path}/servo_port"
+
+
+def test_a_simulated_robot_runs_with_its_simulator_only() -> None:
+    simulator, driver = resolve(load_graph(), {"task": "none", "robot": "pneumatic"}).nodes
+    assert simulator.parameters["port_link"] == driver.parameters["port"]
+    with pytest.raises(ConfigError, match="'pneumatic' exists only in the simulation.*--sim"):
+        resolve(load_graph(), {"task": "none", "robot": "pneumatic", "sim": False})
+
+
+def test_a_robot_file_anywhere_is_a_robot(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(robot_file("pneumatic").read_text())
+    graph = resolve(load_graph(), {"task": "none", "robot": str(path)})
+    assert graph.nodes[0].parameters["robot_file"] == str(path)
+    assert str(graph.arguments["checkpoint"]).endswith("checkpoints/mine/mine.pt")
+    assert data_folder(str(path)) == Path("data/mine")
+    assert data_folder("poppy") == Path("data/poppy")
+    with pytest.raises(ConfigError, match=r"robot file .*other\.yaml does not exist.*poppy"):
+        resolve(load_graph(), {"robot": str(tmp_path / "other.yaml")})
 
 
 def test_types_survive_substitution() -> None:

@@ -78,3 +78,11 @@ def test_the_summary_is_a_picture_of_readable_size(
     with Image.open(tmp_path / "summary.png") as picture:
         assert picture.size == (1500, 820)
         assert np.asarray(picture).std() > 10
+
+
+def test_the_summary_of_a_robot_without_servos_shows_its_tips(
+    tmp_path: Path, demo_records: list[TrialRecord], soft_metrics: dict
+) -> None:
+    write_summary(tmp_path / "summary.png", demo_records, soft_metrics)
+    with Image.open(tmp_path / "summary.png") as picture:
+        assert picture.size == (1500, 820)

@@ -1,6 +1,7 @@
 """From robot to checkpoint: finished stages are skipped, results are installed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,25 +9,29 @@ import pytest
 
 from njf_bringup import stages
 from njf_bringup.commands import explore
-from njf_bringup.paths import robot_file
+from njf_bringup.criteria import CRITERIA, Bound, missed
+from njf_bringup.paths import robot_file, robot_names, root
 from njf_bringup.truth import SimulatorTruth
 from njf_control.robot import load_robot
 from njf_perception.errors import ConfigError, DataError
+
+SIMULATED = stages.Plan("finger", 5, 0, False)
+RECORDED = stages.Plan("finger", 5, 0, True)
 
 
 class Recorder:
     """Stages that only note that they ran, and leave what they promise."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path, metrics: dict) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.ran: list[str] = []
-        self.metrics = metrics
-        self.flow: dict = {"cosine": 1}
-        monkeypatch.setattr(stages, "root", lambda: root)
+        self.cosine = 0.99
+        (folder / "docs").mkdir()
+        shutil.copy(root() / "README.md", folder / "README.md")
+        monkeypatch.setattr(stages, "root", lambda: folder)
+        monkeypatch.setattr(stages, "_effort", lambda plan, home: {"data": {"states": plan.states}})
         monkeypatch.setattr(explore, "explore_into", self.explore)
-        monkeypatch.setattr(stages, "convert", self.convert)
-        monkeypatch.setattr(stages, "train", self.train)
-        monkeypatch.setattr(stages, "evaluate", self.evaluate)
-        monkeypatch.setattr(stages, "close_loop", self.close_loop)
+        for name in ("convert", "simulate", "train", "evaluate"):
+            monkeypatch.setattr(stages, name, getattr(self, name))
 
     def _leave(self, name: str, path: Path, text: str = "") -> None:
         self.ran.append(name)
@@ -40,60 +45,92 @@ class Recorder:
     def convert(self, robot: str, bag: Path, out: Path) -> None:
         self._leave("dataset", out / "dataset.json")
 
+    def simulate(self, robot: str, out: Path, states: int, seed: int) -> None:
+        self._leave("simulate", out / "dataset.json")
+
     def train(self, robot: str, dataset: Path, out: Path) -> None:
         self._leave("train", out / "checkpoint.pt", "weights")
 
-    def evaluate(self, robot: str, checkpoint: Path, dataset: Path, out: Path) -> None:
-        self._leave("evaluate", out, json.dumps(self.flow))
+    def evaluate(
+        self, robot: str, checkpoint: Path, dataset: Path, out: Path, seed: int = 0
+    ) -> None:
+        held_out = {"cosine": {"mean": self.cosine}}
+        figures = {"robot": robot, "prediction": {"flow": {"held_out": held_out}}}
+        (out / "prediction.png").parent.mkdir(parents=True)
+        (out / "prediction.png").write_text("picture")
+        self._leave("evaluate", out / "metrics.json", json.dumps(figures))
 
-    def close_loop(self, robot: str, checkpoint: Path, out: Path, seed: int) -> None:
-        self._leave("demo", out / "metrics.json", json.dumps(self.metrics))
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    from njf_bringup.tables import write
+
+    found = Recorder(monkeypatch, tmp_path)
+    monkeypatch.setattr(write, "write_tables", lambda folder: found.ran.append("tables"))
+    return found
 
 
 def test_all_stages_run_once_and_the_result_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
+    tmp_path: Path, recorder: Recorder
 ) -> None:
-    recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
     for _ in range(2):
-        assert stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=True)
-    assert recorder.ran == ["record", "dataset", "train", "evaluate", "demo"]
+        assert stages.run_all(SIMULATED, tmp_path / "data", install=True)
+    assert recorder.ran == ["simulate", "train", "evaluate", "tables", "tables"]
     assert (tmp_path / "checkpoints/finger/finger.pt").read_text() == "weights"
+    assert (tmp_path / "docs/images/finger/prediction.png").read_text() == "picture"
     installed = json.loads((tmp_path / "checkpoints/finger/metrics.json").read_text())
-    made_by = installed.pop("made_by")
-    assert made_by == "njf pipeline --robot finger --states 5 --seed 0"
-    assert installed == {"flow": {"cosine": 1}, "closed_loop": demo_metrics}
+    made_by = "njf pipeline --robot finger --states 5 --seed 0 --simulated"
+    assert installed["made_by"] == made_by
+    assert installed["data"] == {"states": 5}
+    assert installed["prediction"]["flow"]["held_out"]["cosine"]["mean"] == 0.99
 
 
-def test_an_unfinished_recording_is_made_anew_and_a_bad_loop_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
-) -> None:
-    demo_metrics["success_rate"] = 0.5
-    recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
+def test_an_unfinished_recording_is_made_anew(tmp_path: Path, recorder: Recorder) -> None:
     (tmp_path / "data" / "bag").mkdir(parents=True)
     (tmp_path / "data" / "bag" / "bag.mcap").write_text("half")
     (tmp_path / "data" / "bag" / "metadata.yaml").write_text("closed after an abort")
-    good = stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=False)
-    assert not good
-    assert recorder.ran[0] == "record"
+    assert stages.run_all(RECORDED, tmp_path / "data", install=False)
+    assert recorder.ran == ["record", "dataset", "train", "evaluate"]
     assert not (tmp_path / "checkpoints").exists()
 
 
 def test_missed_criteria_install_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
+    tmp_path: Path, recorder: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recorder = Recorder(monkeypatch, tmp_path, demo_metrics)
-    recorder.flow = {"held_out": {"cosine": {"mean": 0.9}}}
-    assert not stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=True)
+    recorder.cosine = 0.9
+    assert not stages.run_all(SIMULATED, tmp_path / "data", install=True)
     assert not (tmp_path / "checkpoints").exists()
+    assert "cosine.mean is 0.9, wanted at least 0.95" in capsys.readouterr().out
 
 
 def test_results_of_another_call_are_not_passed_off_as_these(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
+    tmp_path: Path, recorder: Recorder
 ) -> None:
-    Recorder(monkeypatch, tmp_path, demo_metrics)
-    stages.run_all("finger", tmp_path / "data", states=5, seed=0, install=False)
-    with pytest.raises(DataError, match="'seed': 0.*asked for.*'seed': 7"):
-        stages.run_all("finger", tmp_path / "data", states=5, seed=7, install=False)
+    stages.run_all(SIMULATED, tmp_path / "data", install=False)
+    with pytest.raises(DataError, match="'through_ros': False.*asked for.*'through_ros': True"):
+        stages.run_all(RECORDED, tmp_path / "data", install=False)
+
+
+def test_training_time_counts_all_attempts(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "training_seconds.json").write_text("100.0")
+    with pytest.raises(KeyboardInterrupt):
+        stages._timed(tmp_path, interrupted)()
+    assert 100.0 < json.loads((tmp_path / "training_seconds.json").read_text()) < 101.0
+
+
+def test_bounds_hold_on_the_right_side_and_absent_figures_are_no_miss() -> None:
+    metrics = {"a": {"b": 2.0}}
+    assert Bound("a.b", 2.0).missed(metrics) is None
+    assert Bound("a.b", 1.0, at_most=True).missed(metrics) == "a.b is 2, wanted at most 1"
+    assert Bound("a.c", 1.0).missed(metrics) is None
+    assert missed("unheard", {"closed_loop": {"learned": {"success_rate": 0.1}}})
+
+
+def test_every_robot_has_criteria() -> None:
+    assert set(robot_names()) == set(CRITERIA)
 
 
 def test_a_robot_without_training_configuration_is_told_which_exist() -> None:
@@ -101,20 +138,31 @@ def test_a_robot_without_training_configuration_is_told_which_exist() -> None:
         stages.train("unheard", Path("dataset"), Path("out"))
 
 
-def test_the_simulator_judges_in_the_robots_channel_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_metrics: dict
-) -> None:
+def finger_truth(folder: Path) -> SimulatorTruth:
+    """Two states, joints in another order than the robot's."""
     robot = load_robot(robot_file("finger"))
-    positions = np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.4]])  # joint_2, joint_1, joint_0
+    positions = np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.101]])  # joint_2, joint_1, joint_0
     names = robot.channel_names[::-1]
-    np.savez(tmp_path / "truth.npz", joint_names=names, joint_positions=positions)
-    truth = SimulatorTruth(tmp_path, robot)
+    np.savez(folder / "truth.npz", joint_names=names, joint_positions=positions)
+    np.save(folder / "commands.npy", positions[:, ::-1])
+    return SimulatorTruth(folder, robot)
+
+
+def test_the_simulator_judges_in_the_robots_channel_order(tmp_path: Path) -> None:
+    truth = finger_truth(tmp_path)
     view = truth.view(0, 1, "camera_0")
     speed = np.linalg.norm(view.flow, axis=-1)[view.robot]
     # Only joint_0 turns, so all that can move does, the far end fastest.
     assert (speed > 0).mean() > 0.99
     assert speed.max() > 10 * np.percentile(speed, 2)
     assert np.isfinite(view.depth[view.robot]).all()
+    # The exact Jacobian says the same of a small step.
+    v, u = (x[::50] for x in np.nonzero(view.robot))
+    known = truth.jacobian(0, "camera_0", np.stack([u, v], -1))
+    moved = known.points_m + known.jacobian_m @ [0.001, 0.0, 0.0]
+    K = truth._model.cameras["camera_0"].K
+    flow = moved[:, :2] / moved[:, 2:] - known.points_m[:, :2] / known.points_m[:, 2:]
+    np.testing.assert_allclose(flow * K[[0, 1], [0, 1]], view.flow[v, u], atol=2e-3)
 
 
 def test_a_dataset_without_truth_cannot_be_judged(tmp_path: Path) -> None:

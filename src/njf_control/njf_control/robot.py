@@ -105,6 +105,13 @@ class RobotConfig(Config):
     safety: SafetyConfig
     cameras: list[CameraConfig]
     simulation: SimulationConfig
+    rest_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=20,
+        description="time from when the channels stand still until the robot does too; 0 unless "
+        "it is soft [s]",
+    )
     workspace_min_m: list[float] = Field(
         min_length=3, max_length=3, description="corner of the box the moving parts stay in [m]"
     )

@@ -20,6 +20,7 @@ from njf_msgs.msg import Command, CommandApplied, SafetyState
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
+from njf_sim.fakes.simulated import SimulatedDevice
 
 NAMES = ["joint_0", "joint_1", "joint_2"]
 NAMESPACES = itertools.count()
@@ -37,7 +38,8 @@ LEADS_TO = {
     "shutdown": "finalized",
 }
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-ROBOT_FILE = Path(__file__).parents[3] / "config" / "robots" / "finger.yaml"
+ROBOTS = Path(__file__).parents[3] / "config" / "robots"
+ROBOT_FILE = ROBOTS / "finger.yaml"
 
 
 class ObedientPlant:
@@ -91,6 +93,48 @@ class Bench:
         return self.registers("torque_enable") == [0, 0, 0]
 
 
+class PressurePlant(ObedientPlant):
+    """Chambers that have the pressure they are told to have, and none when let go."""
+
+    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
+        super().set_goal(motor_id, 0.0 if goal_rad is None else goal_rad)
+
+
+class SoftBench:
+    """The pneumatic hand behind `port`, a link that survives the simulator's end."""
+
+    def __init__(self, link: Path) -> None:
+        self.port = str(link)
+        self._link = link
+        self.robot_file = ROBOTS / "pneumatic.yaml"
+        self.robot = load_robot(self.robot_file)
+        self.plant = PressurePlant(dict.fromkeys(range(5), 0.0))
+        self.plug()
+
+    def plug(self) -> None:
+        self._device = SimulatedDevice(self.robot, self.plant)
+        self._device.start()
+        self._link.symlink_to(self._device.port)
+
+    def unplug(self) -> None:
+        self._link.unlink(missing_ok=True)
+        self._device.close()
+
+    def pressures(self) -> list[float]:
+        return [self.plant.position(channel) for channel in range(5)]
+
+    @property
+    def is_vented(self) -> bool:
+        return self.pressures() == [0.0] * 5
+
+
+@pytest.fixture
+def soft_bench(tmp_path: Path) -> Iterator[SoftBench]:
+    bench = SoftBench(tmp_path / "simulated_robot")
+    yield bench
+    bench.unplug()
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path / "ttyFAKE")
@@ -119,6 +163,7 @@ class Probe(Node):
         self.statuses: dict[str, DiagnosticStatus] = {}
         self.errors: list[str] = []
         self.setpoint: list[float] | None = None
+        self.names = NAMES
         self.image_stamp = Time()
         self._writer = self.create_publisher(Command, "command", 1)
         self.create_subscription(CommandApplied, "command_applied", self.applied.append, 10)
@@ -143,10 +188,10 @@ class Probe(Node):
         if self.setpoint is not None:
             self.send(self.setpoint)
 
-    def send(self, values, names=NAMES) -> None:
+    def send(self, values, names=None) -> None:
         self._writer.publish(
             Command(
-                channel_names=list(names),
+                channel_names=list(self.names if names is None else names),
                 values=list(map(float, values)),
                 image_stamp=self.image_stamp,
                 source="probe",
@@ -198,5 +243,14 @@ def namespace() -> str:
 def probe(bench, spin, namespace) -> Probe:
     """A probe alone; the driver runs elsewhere."""
     probe = Probe(namespace)
+    spin(probe)
+    return probe
+
+
+@pytest.fixture
+def soft_probe(soft_bench, spin, namespace) -> Probe:
+    """A probe that commands the pneumatic hand."""
+    probe = Probe(namespace)
+    probe.names = soft_bench.robot.channel_names
     spin(probe)
     return probe

@@ -27,7 +27,7 @@ from njf_control.nodes.jacobian_field import JacobianFieldNode
 from njf_control.robot import load_robot
 from njf_control.servo import Reason
 from njf_msgs.action import VisualServo
-from njf_msgs.msg import Command, CommandApplied, SafetyState, SceneEncoding
+from njf_msgs.msg import Command, CommandApplied, PointTracks, SafetyState, SceneEncoding
 from njf_msgs.msg import JacobianField as JacobianFieldMsg
 from njf_perception.camera import Camera
 from njf_perception.checkpoint import (
@@ -258,6 +258,29 @@ def test_goal_is_answered_with_commands_and_feedback(
     require_silence(world)
 
 
+def demonstration(*shifts_px: float) -> list[PointTracks]:
+    """The points of `tracks_goal` over time."""
+    return [tracks_goal(shift).tracks_goal for shift in shifts_px]
+
+
+def test_demonstration_is_followed_from_its_first_waypoint(
+    world: World, wait_until: Callable[..., None]
+) -> None:
+    goal = VisualServo.Goal(
+        kind=VisualServo.Goal.DEMONSTRATION,
+        demonstration=demonstration(0.0, 10.0, 20.0, 30.0),
+        waypoint_spacing_px=10.0,
+        max_steps=1,
+    )
+    result = result_of(world.send(goal))
+    assert result.reason == VisualServo.Result.TIMEOUT
+    assert "waypoint 1 of 3" in result.message
+    assert result.error_px == pytest.approx(10.0, abs=1.0)
+    wait_until(lambda: world.feedback)
+    first = world.feedback[0]
+    assert (first.waypoint, first.waypoints, first.correction) == (0, 3, 0.0)
+
+
 def test_points_already_at_the_goal_are_success(world: World) -> None:
     result = result_of(world.send(tracks_goal(shift_px=0.0)))
     assert result.reason == VisualServo.Result.CONVERGED, result.message
@@ -384,6 +407,16 @@ def bad_goals() -> dict[str, tuple[VisualServo.Goal, str]]:
         "not a number": (VisualServo.Goal(timeout_s=float("nan")), "timeout_s is nan"),
         "no common id": (unmatched, "Give the same point the same id"),
         "uneven arrays": (uneven, "expected equally many"),
+        "no demonstration": (
+            VisualServo.Goal(kind=VisualServo.Goal.DEMONSTRATION),
+            "demonstration is empty",
+        ),
+        "few points": (
+            VisualServo.Goal(
+                kind=3, tracks_now=unmatched.tracks_goal, demonstration=demonstration(0.0, 9.0)
+            ),
+            "0 points visible in the last",
+        ),
         "no points": (blind, "none of the 0 points"),
         "image size": (
             VisualServo.Goal(kind=1, goal_image=image_to_msg(small, Header(), "rgb8")),

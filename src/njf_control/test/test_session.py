@@ -1,13 +1,21 @@
 """Goals, tracking towards a goal image, and the pairing of images with their encodings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from njf_control.servo import CommandSpace, Reason, Servo, ServoConfig, SetpointHistory
+from njf_control.servo import (
+    CommandSpace,
+    Measurement,
+    Reason,
+    Servo,
+    ServoConfig,
+    SetpointHistory,
+)
 from njf_control.servo.goal import (
     Goal,
     GoalError,
@@ -108,6 +116,27 @@ def test_late_encoding_is_answered_with_the_tracks_of_its_image() -> None:
         session.on_image(stamp, IMAGE, CAMERA)
     assert session.on_encoding(encoded(20)) is not None
     np.testing.assert_allclose(model.pixels[-1], START + 1.0)
+
+
+def test_confidence_of_tracker_goal_and_model_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, model = make_session(
+        lambda *_: Goal(START, START.astype(float), np.array([1.0, 1.0, 0.5, 0.5]))
+    )
+    seen = Tracks(
+        START, np.array([False, True, True, True]), np.array([0.0, 0.5, 1.0, 1.0], np.float32)
+    )
+    monkeypatch.setattr(ScriptedTracker, "start", lambda *_: seen)
+    surface = replace(
+        model.evaluate(ENCODING, CAMERA, START.astype(float)),
+        confidence=np.array([1.0, 1.0, 1.0, 0.25]),
+    )
+    monkeypatch.setattr(model, "evaluate", lambda *_: surface)
+    measured: list[Measurement] = []
+    step = session.servo.step
+    monkeypatch.setattr(session.servo, "step", lambda m: (measured.append(m), step(m))[1])
+    session.on_image(10, IMAGE, CAMERA)
+    session.on_encoding(encoded(10))
+    np.testing.assert_allclose(measured[0].weights, [0.0, 0.5, 0.5, 0.125])
 
 
 def test_repeated_image_is_no_fresh_image() -> None:

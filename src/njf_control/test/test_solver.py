@@ -57,6 +57,23 @@ def test_perspective_motion_is_recovered_exactly(channels: int) -> None:
     assert solution.active == ("",) * channels
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_damping_does_not_depend_on_the_scale_of_the_weights(scale: float) -> None:
+    """A model that is less sure of all points alike takes the same step."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform((-0.1, -0.1, 0.4), (0.1, 0.1, 0.6), (30, 3))
+    J, weights = rng.normal(0, 0.05, (30, 3, 4)), rng.uniform(0.1, 1.0, 30)
+    current = project(X, K)
+    target = current + rng.normal(0, 9, current.shape)
+
+    def step(w: np.ndarray, damping: float) -> np.ndarray:
+        task = TrackPixels(J, X, K, target, current, w)
+        return solve([task], [Damping(damping)], box(-1, 1, 4), 4).delta
+
+    np.testing.assert_allclose(step(scale * weights, 0.3), step(weights, 0.3), rtol=1e-6)
+    assert np.abs(step(weights, 0.3) - step(weights, 0.003)).max() > 0.01, "damping matters here"
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.sampled_from([TrackPixels, TrackPoints]))
 def test_task_derivative_matches_finite_differences(seed: int, kind: type) -> None:

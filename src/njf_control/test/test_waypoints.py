@@ -76,7 +76,7 @@ def test_demonstration_without_an_end_is_refused(frames: list[Tracks]) -> None:
 
 
 def follower(**settings: float) -> WaypointFollower:
-    points = np.stack([START + np.float32([10.0 * i, 0.0]) for i in range(1, 8)])
+    points = np.stack([START + np.array([10.0 * i, 0.0], np.float32) for i in range(1, 8)])
     weights = np.ones((7, 4), np.float32)
     return WaypointFollower(Waypoints(points, weights), WaypointConfig.model_validate(settings))
 

@@ -1,7 +1,9 @@
 """Typed YAML configuration: unknown keys are errors that list the valid ones."""
 
+import types
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pydantic
 import yaml
@@ -80,3 +82,69 @@ def _inner_schema(annotation: Any) -> Any:
         if inner is not None:
             return inner
     return None
+
+
+def describe(schema: type[Config]) -> str:
+    """Markdown tables of all keys of a schema: one for its own keys, one per section below it.
+
+    A key's row says its name, type and limits, default, and description.
+    """
+    return "\n".join(_tables(schema)).strip() + "\n"
+
+
+def _tables(schema: Any, prefix: str = "", defaults: Config | None = None) -> Iterator[str]:
+    """Lines of the tables; `defaults` holds the section's values where its parent sets them."""
+    if prefix:
+        yield from (f"### `{prefix}`", "", _summary(schema), "")
+    yield from ("| key | type | default | meaning |", "|---|---|---|---|")
+    sections = {}
+    for name, field in schema.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if defaults is not None:
+            default = getattr(defaults, name)
+        inner = _inner_schema(field.annotation)
+        if inner is not None:
+            path = f"{prefix}.{name}".lstrip(".")
+            sections[path] = (inner, default if isinstance(default, inner) else None)
+            cells = ("section", f"see `{path}`", field.description or _summary(inner))
+        else:
+            value = "required" if field.is_required() else _value(default)
+            cells = (_type(field), value, field.description or "")
+        yield f"| `{name}` | {' | '.join(cells)} |"
+    yield ""
+    for path, (inner, values) in sections.items():
+        yield from _tables(inner, path, values)
+
+
+def _summary(schema: Any) -> str:
+    return next(iter((schema.__doc__ or "").strip().splitlines()), "")
+
+
+def _value(default: Any) -> str:
+    text = yaml.safe_dump(default, default_flow_style=True).removesuffix("...\n").strip()
+    return f"`{text}`"
+
+
+def _type(field: Any) -> str:
+    """Type of a key and its limits, such as "integer, >= 1"."""
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "multiple of"}
+    limits = [
+        f"{sign} {getattr(rule, name):g}"
+        for rule in field.metadata
+        for name, sign in signs.items()
+        if getattr(rule, name, None) is not None
+    ]
+    return ", ".join([_type_name(field.annotation), *limits])
+
+
+def _type_name(annotation: Any) -> str:
+    names = {int: "integer", float: "number", bool: "boolean", str: "text", type(None): "null"}
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type_name(argument) for argument in arguments)
+    if origin in (list, tuple, dict):
+        inner = ", ".join(_type_name(a) for a in arguments if a is not Ellipsis)
+        return f"{'mapping' if origin is dict else 'list'} of {inner}"
+    return names.get(annotation, str(annotation))

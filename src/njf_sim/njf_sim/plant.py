@@ -20,18 +20,21 @@ _MAX_LAG_S = 0.25
 
 @runtime_checkable
 class Plant(Protocol):
-    """What a fake motor moves. Safe to call from several threads."""
+    """What a fake device moves. Safe to call from several threads.
 
-    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
-        """Pull the joint of a motor to a position [rad]; None lets it go (torque off)."""
+    `channel_id` is the id of a motor on its bus, or the index of a channel on a device without ids.
+    """
+
+    def set_goal(self, channel_id: int, goal: float | None) -> None:
+        """Pull a channel to a set-point [channel unit]; None lets it go (torque off, vented)."""
         ...
 
-    def position(self, motor_id: int) -> float:
-        """Position of the motor's joint [rad]."""
+    def position(self, channel_id: int) -> float:
+        """What the channel measures [channel unit]."""
         ...
 
-    def speed(self, motor_id: int) -> float:
-        """Speed of the motor's joint [rad/s]."""
+    def speed(self, channel_id: int) -> float:
+        """How fast that changes [channel unit / s]."""
         ...
 
 
@@ -40,24 +43,32 @@ class Snapshot:
     """The plant at one instant.
 
     Attributes:
-        position, velocity: joints in channel order [rad, rad/s].
-        tip: the fingertip in the world [m].
+        configuration: the whole robot, see `RobotModel.configuration` [rad, m].
+        tips: the sites that it is judged by, in the world [m].
     """
 
-    position: Float[np.ndarray, " n"]
-    velocity: Float[np.ndarray, " n"]
-    tip: Float[np.ndarray, "3"]
+    configuration: Float[np.ndarray, " q"]
+    tips: Float[np.ndarray, "m 3"]
 
 
 class SimulatedPlant:
     """Steps a `RobotModel` along the wall clock. `start` it, and `close` it at the end."""
 
-    def __init__(self, robot: RobotModel, motor_ids: Sequence[int]) -> None:
-        """Connect motors to the robot's channels, both in the same order."""
+    def __init__(
+        self, robot: RobotModel, channel_ids: Sequence[int], units: Sequence[str] | None = None
+    ) -> None:
+        """Connect devices to the robot's channels.
+
+        Args:
+            robot: what moves.
+            channel_ids: one per channel, see `Plant`.
+            units: unit per channel; None: all rad.
+        """
         self._robot = robot
-        self._index = {motor_id: index for index, motor_id in enumerate(motor_ids)}
+        self._index = {channel_id: index for index, channel_id in enumerate(channel_ids)}
         self._goal = robot.position
-        self._limp = np.ones(len(motor_ids), bool)  # servos wake up with their torque off
+        self._limp = np.ones(len(channel_ids), bool)  # devices wake up with their actuators off
+        self._is_pressure = np.array(units or ["rad"] * len(channel_ids)) == "Pa"
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="plant", daemon=True)
@@ -75,30 +86,30 @@ class SimulatedPlant:
         if self._thread.is_alive():
             self._thread.join()
 
-    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
+    def set_goal(self, channel_id: int, goal: float | None) -> None:
         """See `Plant`."""
-        index = self._index[motor_id]
+        index = self._index[channel_id]
         with self._lock:
-            self._limp[index] = goal_rad is None
-            if goal_rad is not None:
-                self._goal[index] = goal_rad
+            self._limp[index] = goal is None
+            if goal is not None:
+                self._goal[index] = goal
 
-    def position(self, motor_id: int) -> float:
+    def position(self, channel_id: int) -> float:
         """See `Plant`."""
         with self._lock:
-            return float(self._robot.position[self._index[motor_id]])
+            return float(self._robot.position[self._index[channel_id]])
 
-    def speed(self, motor_id: int) -> float:
+    def speed(self, channel_id: int) -> float:
         """See `Plant`."""
         with self._lock:
-            return float(self._robot.velocity[self._index[motor_id]])
+            return float(self._robot.velocity[self._index[channel_id]])
 
     def snapshot(self) -> Snapshot:
         """The state now: at most one physics step old while the plant runs."""
         with self._lock:
             if self._thread.is_alive():
                 self._catch_up()
-            return Snapshot(self._robot.position, self._robot.velocity, self._robot.tip)
+            return Snapshot(self._robot.configuration, self._robot.tips)
 
     def _run(self) -> None:
         while not self._stop.wait(_PERIOD_S):
@@ -112,6 +123,7 @@ class SimulatedPlant:
             self.lost_s += behind_s
             self._start_s += behind_s
             return
-        # A limp joint has no goal of its own: its servo's gear only damps it.
-        self._robot.set_goal(np.where(self._limp, self._robot.position, self._goal))
+        # A limp joint has no goal of its own: its servo's gear only damps it. A chamber is vented.
+        let_go = np.where(self._is_pressure, 0.0, self._robot.position)
+        self._robot.set_goal(np.where(self._limp, let_go, self._goal))
         self._robot.step(int(behind_s / self._robot.timestep_s))

@@ -29,7 +29,7 @@ def test_it_is_a_plant(plant: SimulatedPlant) -> None:
 def test_before_the_start_time_stands_still(plant: SimulatedPlant) -> None:
     plant.set_goal(11, 1.0)
     time.sleep(0.05)
-    np.testing.assert_array_equal(plant.snapshot().position, [0.3, -0.2, 0.1])
+    np.testing.assert_array_equal(plant.snapshot().configuration, [0.3, -0.2, 0.1])
 
 
 def test_limp_joints_stay_and_pulled_joints_go(plant: SimulatedPlant, wait_until) -> None:
@@ -38,7 +38,7 @@ def test_limp_joints_stay_and_pulled_joints_go(plant: SimulatedPlant, wait_until
     wait_until(lambda: abs(plant.position(12) - 0.5) < 1e-3)
     wait_until(lambda: abs(plant.speed(12)) < 1e-3)
     # The neighbours feel the reaction, and their gears damp it.
-    np.testing.assert_allclose(plant.snapshot().position, [0.3, 0.5, 0.1], atol=0.1)
+    np.testing.assert_allclose(plant.snapshot().configuration, [0.3, 0.5, 0.1], atol=0.1)
     plant.set_goal(12, None)
     released = plant.position(12)
     time.sleep(0.1)
@@ -64,8 +64,8 @@ def test_a_snapshot_is_consistent(plant: SimulatedPlant, finger: RobotConfig) ->
     plant.start()
     time.sleep(0.05)
     snapshot = plant.snapshot()
-    model.set_position(snapshot.position)
-    np.testing.assert_allclose(snapshot.tip, model.tip, atol=1e-9)
+    model.set_configuration(snapshot.configuration)
+    np.testing.assert_allclose(snapshot.tips, model.tips, atol=1e-9)
 
 
 def test_closing_an_unstarted_or_closed_plant_is_harmless(plant: SimulatedPlant) -> None:

@@ -71,7 +71,7 @@ def make_simulator(ros_context: None, link: Path, robot_file: Path) -> MakeSimul
             "robot_file": str(robot_file),
             "cameras": ["camera_0", "camera_5"],
             "port_link": str(link),
-            "initial_position_rad": START,
+            "initial_setpoint": START,
             **parameters,
         }
         return SimulatorNode([Parameter(name, value=value) for name, value in given.items()])
@@ -200,7 +200,7 @@ def test_noise_differs_from_image_to_image(make_simulator: MakeSimulator, spin, 
     ("parameters", "problem"),
     [
         ({"cameras": ["camera_9"]}, "camera_9.*camera_0"),
-        ({"initial_position_rad": [0.1, 0.2]}, "2 values.*3 joints"),
+        ({"initial_setpoint": [0.1, 0.2]}, "2 values.*3 channels"),
         ({"robot_file": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"port_link": "/proc/servos"}, "port_link is /proc/servos"),
     ],

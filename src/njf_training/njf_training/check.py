@@ -5,6 +5,7 @@ Every array is memory-mapped and only some states are looked at, so gigabytes ta
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -127,7 +128,7 @@ def _shape(path: Path) -> tuple[int, ...]:
 
 def _check_commands(dataset: Dataset) -> None:
     commands = np.asarray(dataset.commands)
-    if broken := _names(dataset, ~np.isfinite(commands).all(0)):
+    if broken := _names(dataset, np.any(~np.isfinite(commands), axis=0)):
         raise DataError(f"{dataset.folder}: commands of {broken} are not all finite. Record again.")
     if still := _names(dataset, np.ptp(commands, axis=0) <= CONSTANT_RANGE):
         raise DataError(
@@ -136,7 +137,8 @@ def _check_commands(dataset: Dataset) -> None:
         )
 
 
-def _names(dataset: Dataset, which: np.ndarray) -> str:
+def _names(dataset: Dataset, which: Any) -> str:
+    """The channels of a boolean per channel, with commas."""
     return ", ".join(name for name, hit in zip(dataset.channel_names, which, strict=True) if hit)
 
 

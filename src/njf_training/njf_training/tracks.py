@@ -48,7 +48,8 @@ def draw_tracks(
         rng: all randomness.
     """
     known = np.isfinite(tracks_row).all(-1)
-    robot = np.arange(known.shape[1]) < known.shape[1] // 2
+    points = tracks_row.shape[1]
+    robot = np.arange(points) < points // 2
     chosen = [
         candidates[rng.integers(0, len(candidates), wanted if len(candidates) else 0)]
         for candidates, wanted in (
@@ -57,8 +58,8 @@ def draw_tracks(
         )
     ]
     camera, row = np.concatenate(chosen).T
-    points = tracks_row[camera, row]
-    return DrawnTracks(camera, points[:, :2], points[:, 2:], robot[row])
+    drawn = tracks_row[camera, row]
+    return DrawnTracks(camera, drawn[:, :2], drawn[:, 2:], robot[row])
 
 
 def still_points(

@@ -96,4 +96,4 @@ class Validation:
 def mean_losses(trainer: Trainer, losses: dict[str, torch.Tensor]) -> dict[str, float]:
     """Loss terms of the whole batch from every process's own. All processes must call it."""
     values = trainer.world.mean(torch.stack(list(losses.values()))).tolist()
-    return {"total": sum(values)} | dict(zip(losses, values, strict=True))
+    return {"total": float(sum(values))} | dict(zip(losses, values, strict=True))

@@ -11,24 +11,26 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
 from tqdm import tqdm
 
 from njf_bringup.closed_loop.disturbances import Disturbance, disturb_model, scenario
 from njf_bringup.closed_loop.jacobians import ExactEyes, Eyes, LearnedEyes
-from njf_bringup.closed_loop.plant import Plant
+from njf_bringup.closed_loop.pictures import write_convergence
+from njf_bringup.closed_loop.plant import Plant, View
 from njf_bringup.closed_loop.statistics import summary
 from njf_bringup.closed_loop.trial import TrialResult, failed_trial, run_trial
 from njf_bringup.demo.goals import Trial, draw_trials
 from njf_bringup.json_file import write_json
 from njf_control.robot import RobotConfig
 from njf_control.servo import ServoConfig
+from njf_perception.camera import Camera
 from njf_perception.checkpoint import load_checkpoint
 from njf_perception.errors import NjfError
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
 
 EXACT = "exact"
-_GOALS = "goals.jsonl"
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,18 @@ class Bench:
             if setup.jacobians == EXACT
             else LearnedEyes(setup.jacobians, setup.robot)
         )
-        middle = Plant(setup.robot, self._model, self._renderer)
-        middle.place((setup.robot.lower + setup.robot.upper) / 2)
-        self._mean_view = middle.look().robot
+        self._mean_view = self.look((setup.robot.lower + setup.robot.upper) / 2).robot
+
+    @property
+    def camera(self) -> Camera:
+        """The control camera, where it really is."""
+        return self._model.cameras[self._setup.robot.control_camera.name]
+
+    def look(self, setpoint: Float[np.ndarray, " n"]) -> View:
+        """What the camera sees of the robot at rest at a set-point, but for what is in its way."""
+        plant = Plant(self._setup.robot, self._model, self._renderer)
+        plant.place(setpoint)
+        return plant.look()
 
     def plant(self, index: int) -> Plant:
         """The plant of trial `index`."""
@@ -115,45 +126,68 @@ class Bench:
         return model
 
 
+class Journal:
+    """Results in a folder, one JSON line each, kept over interruptions."""
+
+    def __init__(self, out: Path, key: dict[str, Any]) -> None:
+        """Continue what `out` holds of the same `key`, or make room for a new run."""
+        self._path, settings = out / "goals.jsonl", out / "setup.json"
+        out.mkdir(parents=True, exist_ok=True)
+        key = json.loads(json.dumps(key))
+        begun = self._path.exists() and settings.exists()
+        self.done: dict[int, TrialResult] = {}
+        if begun and json.loads(settings.read_text()) == key:
+            lines = self._path.read_text().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]
+            self._path.write_text("".join(whole))  # a line that was cut is run again
+            results = [TrialResult.from_dict(json.loads(line)) for line in whole]
+            self.done = {result.index: result for result in results}
+        else:
+            self._path.unlink(missing_ok=True)
+            write_json(settings, key)
+
+    def add(self, result: TrialResult) -> None:
+        """Note a result."""
+        self.done[result.index] = result
+        with self._path.open("a") as file:
+            file.write(json.dumps(result.as_dict()) + "\n")
+
+
 def run_closed_loop(setup: Setup, goals: int, out: Path, workers: int = 1) -> Results:
-    """Run `goals` goals and write goals.jsonl and summary.json into `out`.
+    """Run `goals` goals and write goals.jsonl, summary.json and convergence.png into `out`.
 
     Goals that `out` holds already, from the same setup, are not run again.
 
     Raises:
         NjfError: the checkpoint or the disturbance does not fit the robot.
     """
-    done = {result.index: result for result in _begin(out, setup.key())}
+    journal = Journal(out, setup.key())
     trials = draw_trials(setup.robot, goals, setup.seed)
-    missing = [(index, trial) for index, trial in enumerate(trials) if index not in done]
-    with (
-        (out / _GOALS).open("a") as journal,
-        tqdm(total=goals, initial=goals - len(missing), desc="goals", unit="goal") as progress,
-    ):
+    missing = [(index, trial) for index, trial in enumerate(trials) if index not in journal.done]
+    with progress_bar(goals, goals - len(missing)) as progress:
         for result in _run(setup, missing, workers):
-            journal.write(json.dumps(result.as_dict()) + "\n")
-            journal.flush()
-            done[result.index] = result
-            progress.update()
-            progress.set_postfix_str(f"{result.end.joint_deg:.2f} deg, {result.end.tip_mm:.2f} mm")
-    results = [done[index] for index in range(goals)]
+            journal.add(result)
+            show_progress(progress, result)
+    return finish(setup.key(), [journal.done[index] for index in range(goals)], out)
+
+
+def finish(key: dict[str, Any], results: list[TrialResult], out: Path) -> Results:
+    """Write the summary and the picture of the errors over the steps."""
     figures = summary(results)
-    write_json(out / "summary.json", setup.key() | figures)
+    write_convergence(out / "convergence.png", results, figures, key)
+    write_json(out / "summary.json", key | figures)
     return Results(results, figures)
 
 
-def _begin(out: Path, key: dict[str, Any]) -> list[TrialResult]:
-    """Results in `out` when they are of the same setup; otherwise makes room for new ones."""
-    journal, settings = out / _GOALS, out / "setup.json"
-    out.mkdir(parents=True, exist_ok=True)
-    key = json.loads(json.dumps(key))
-    if journal.exists() and settings.exists() and json.loads(settings.read_text()) == key:
-        whole = [line for line in journal.read_text().splitlines(True) if line.endswith("\n")]
-        journal.write_text("".join(whole))  # an interrupted line is run again
-        return [TrialResult.from_dict(json.loads(line)) for line in whole]
-    journal.unlink(missing_ok=True)
-    write_json(settings, key)
-    return []
+def progress_bar(total: int, done: int) -> tqdm:
+    """A bar over goals."""
+    return tqdm(total=total, initial=done, desc="goals", unit="goal")
+
+
+def show_progress(progress: tqdm, result: TrialResult) -> None:
+    """Count a goal and show its error."""
+    progress.set_postfix_str(f"{result.end.joint_deg:.2f} deg, {result.end.tip_mm:.2f} mm", False)
+    progress.update()
 
 
 def _run(setup: Setup, tasks: list[tuple[int, Trial]], workers: int) -> Iterator[TrialResult]:

@@ -2,30 +2,31 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float
 
 from njf_bringup.closed_loop.jacobians import Eyes
-from njf_bringup.closed_loop.plant import Plant, Truth, View
+from njf_bringup.closed_loop.plant import Plant, Truth
+from njf_bringup.closed_loop.showing import show
 from njf_bringup.demo.goals import Trial
 from njf_control.robot import RobotConfig
 from njf_control.servo import Reason, Servo, ServoConfig, ServoStep
-from njf_control.servo.goal import Goal, goal_from_tracks, require_points
-from njf_control.servo.session import EncodedImage, Session, Timings
+from njf_control.servo.goal import Goal
+from njf_control.servo.model import SurfaceJacobians, SurfaceModel
+from njf_control.servo.progress import ProgressConfig
+from njf_control.servo.session import EncodedImage, Session
 from njf_perception.camera import Camera
-from njf_perception.errors import DataError
-from njf_perception.trackers.base import Tracks
-from njf_perception.trackers.lucas_kanade import LucasKanadeTracker, pick_points
+from njf_perception.scene import Encoding
+from njf_perception.trackers.lucas_kanade import LucasKanadeTracker
 
-TRACKING_SPEED = 0.3  # away from the goal, as in the demo [half range / s]
-POINTS = 120
-FEWEST_POINTS = 12
 MAX_STEPS = 160
+# A leg that does not end in the goal need not be finished.
+_THROUGH = ProgressConfig(tolerance_px=2.0, settle=0.02, hold_steps=2)
 
 
 @dataclass
@@ -53,11 +54,14 @@ class TrialResult:
         reason: name of the `Reason` why the motion ended.
         start, end: errors before and after, at rest.
         joint_curve_deg, tip_curve_mm, error_curve_px: errors at every step.
+        tip_path_m: the first tip in the world at every step and at rest after the last.
         used: points used at every step.
         steps: number of steps.
-        points: points of the goal.
+        legs: parts of the way, each with points of its own.
+        points: points of the last leg, the one that ends in the goal.
+        setpoint: in effect at the end [channel unit].
         duration_s: simulated time of the motion.
-        stage_ms: mean duration per step of the stages on this machine.
+        stage_ms: mean processor time per step of the stages.
     """
 
     index: int
@@ -67,9 +71,12 @@ class TrialResult:
     joint_curve_deg: list[float] = field(default_factory=list)
     tip_curve_mm: list[float] = field(default_factory=list)
     error_curve_px: list[float] = field(default_factory=list)
+    tip_path_m: list[list[float]] = field(default_factory=list)
     used: list[int] = field(default_factory=list)
     steps: int = 0
+    legs: int = 0
     points: int = 0
+    setpoint: list[float] = field(default_factory=list)
     duration_s: float = 0.0
     stage_ms: dict[str, float] = field(default_factory=dict)
 
@@ -81,17 +88,8 @@ class TrialResult:
     def from_dict(content: dict[str, Any]) -> "TrialResult":
         """Inverse of `as_dict`."""
         ends = {name: Errors(**content[name]) for name in ("start", "end")}
-        return TrialResult(**(content | ends))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A goal that was shown: its truth, its picture, and the points tracked away from it."""
-
-    truth: Truth
-    picture: UInt8[np.ndarray, "h w 3"]
-    then: Tracks
-    now: Tracks
+        fields: dict[str, Any] = {**content, **ends}
+        return TrialResult(**fields)
 
 
 def errors(robot: RobotConfig, truth: Truth, goal: Truth) -> Errors:
@@ -120,13 +118,19 @@ def run_trial(
     plant.place(trial.goal)
     shown = show(plant, trial)
     start = errors(plant.robot, plant.truth, shown.truth)
-    goal = goal_of(shown, config.min_points)
-    result = TrialResult(index, Reason.TIMEOUT.name, start, start, points=len(goal.start_px))
-    begin_s = plant.now_s
-    servo_to(plant, eyes, lambda image, camera: goal, shown.truth, config, result)
+    result = TrialResult(index, Reason.TIMEOUT.name, start, start, legs=len(shown.legs))
+    begin_s, stages = plant.now_s, Stages()
+    for number, leg in enumerate(shown.legs, 1):
+        goal = leg.goal(plant.look().rgb, config.min_points)
+        result.points = len(goal.start_px)
+        through = number < len(shown.legs)
+        leg_config = config.model_copy(update={"progress": _THROUGH}) if through else config
+        servo_to(plant, eyes, goal, shown.truth, leg_config, result, stages)
     result.duration_s = plant.now_s - begin_s
     plant.rest()
     result.end = errors(plant.robot, plant.truth, shown.truth)
+    result.setpoint = plant.applied.tolist()
+    result.tip_path_m.append(np.round(plant.truth.tips[0], 6).tolist())
     return result
 
 
@@ -136,75 +140,46 @@ def failed_trial(plant: Plant, trial: Trial, index: int) -> TrialResult:
     goal = plant.truth
     plant.place(trial.start)
     start = errors(plant.robot, plant.truth, goal)
-    return TrialResult(index, Reason.INVALID_GOAL.name, start, start)
-
-
-def show(plant: Plant, trial: Trial) -> Shown:
-    """Photograph the pose in which the robot stands, then track its points to the start pose.
-
-    The demo finds the robot in the picture by comparing it with the background; here the renderer
-    says where it is.
-
-    Raises:
-        DataError: too few points can be tracked.
-    """
-    plant.rest()
-    truth, view = plant.truth, plant.look()
-    points = pick_points(view.rgb, view.robot, POINTS)
-    if len(points) < FEWEST_POINTS:
-        raise DataError(
-            f"only {len(points)} points to track on the robot, wants {FEWEST_POINTS}. "
-            "Does the camera see the robot?"
-        )
-    tracker = LucasKanadeTracker()
-    tracks = [tracker.start(view.rgb, points)]
-    plant.move(trial.start, TRACKING_SPEED, lambda seen: tracks.append(tracker.update(seen.rgb)))
-    return Shown(truth, view.rgb, tracks[0], tracks[-1])
-
-
-def goal_of(shown: Shown, min_points: int) -> Goal:
-    """The goal as the action server makes it of tracks with a goal image."""
-    ids = np.arange(len(shown.then.points))
-    goal = goal_from_tracks(ids, shown.now, ids, shown.then)
-    return replace(
-        require_points(goal, min_points, "the way from the goal"), reference=shown.picture
-    )
+    tip = [plant.truth.tips[0].tolist()]
+    setpoint = trial.start.tolist()
+    invalid = Reason.INVALID_GOAL.name
+    return TrialResult(index, invalid, start, start, tip_path_m=tip, setpoint=setpoint)
 
 
 def servo_to(
     plant: Plant,
     eyes: Eyes,
-    make_goal: Callable[[UInt8[np.ndarray, "h w 3"], Camera], Goal],
+    goal: Goal,
     truth: Truth,
     config: ServoConfig,
     result: TrialResult,
-    on_view: Callable[[View], None] = lambda _: None,
+    stages: "Stages",
 ) -> None:
     """Run one session to its end, one image per step; notes every step in `result`."""
-    servo = Servo(config, eyes.space, plant.history, MAX_STEPS)
-    session = Session(make_goal, LucasKanadeTracker, eyes.model, servo)
-    stages = _Stages()
+    servo = Servo(config, eyes.space, plant.history, MAX_STEPS - result.steps)
+    model = _Timed(eyes.model, stages)
+    session = Session(lambda image, camera: goal, LucasKanadeTracker, model, servo)
     while True:
         view = plant.look()
-        on_view(view)
-        session.on_image(view.stamp_ns, view.rgb, plant.camera)
+        with stages.measure("track"):
+            session.on_image(view.stamp_ns, view.rgb, plant.camera)
         with stages.measure("encode"):
             encoding = eyes.encode(view, plant.camera)
-        step = session.on_encoding(EncodedImage(view.stamp_ns, encoding, plant.camera))
+        with stages.measure("step"):
+            step = session.on_encoding(EncodedImage(view.stamp_ns, encoding, plant.camera))
         assert step is not None, "image and encoding came together"
         plant.submit(step.setpoint)
-        _note(result, errors(plant.robot, plant.truth, truth), step)
-        stages.add_session(session.timings)
+        _note(result, plant, truth, step)
+        result.stage_ms = stages.mean_ms(result.steps)
         if step.reason is not None:
             result.reason = step.reason.name
-            result.stage_ms = stages.mean_ms(result.steps)
             return
         with stages.measure("simulate"):
             plant.tick()
 
 
-class _Stages:
-    """Time spent in the stages of the loop on this machine."""
+class Stages:
+    """Processor time spent in the stages of the loop; the clock on the wall has other guests."""
 
     def __init__(self) -> None:
         self._total_s: dict[str, float] = defaultdict(float)
@@ -212,24 +187,38 @@ class _Stages:
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
         """Add the duration of the block."""
-        begin = time.perf_counter()
+        begin = time.thread_time()
         yield
-        self._total_s[stage] += time.perf_counter() - begin
-
-    def add_session(self, timings: Timings) -> None:
-        """Add what the session measured in its last step."""
-        self._total_s["track"] += timings.track_s
-        self._total_s["jacobian"] += timings.jacobian_s
-        self._total_s["solve"] += timings.solve_s
+        self._total_s[stage] += time.thread_time() - begin
 
     def mean_ms(self, steps: int) -> dict[str, float]:
-        """Mean per step [ms]."""
-        return {stage: 1e3 * total / steps for stage, total in self._total_s.items()}
+        """Mean per step [ms]; what remains of a step without its Jacobians is the solver."""
+        total = dict(self._total_s)
+        total["solve"] = total.pop("step") - total.get("jacobian", 0.0)
+        return {stage: 1e3 * seconds / steps for stage, seconds in total.items()}
 
 
-def _note(result: TrialResult, now: Errors, step: ServoStep) -> None:
+@dataclass(frozen=True)
+class _Timed:
+    """A `SurfaceModel` whose time is taken."""
+
+    model: SurfaceModel
+    stages: Stages
+
+    def evaluate(
+        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+    ) -> SurfaceJacobians:
+        """See `SurfaceModel`."""
+        with self.stages.measure("jacobian"):
+            return self.model.evaluate(encoding, camera, pixels)
+
+
+def _note(result: TrialResult, plant: Plant, goal: Truth, step: ServoStep) -> None:
+    truth = plant.truth
+    now = errors(plant.robot, truth, goal)
     result.joint_curve_deg.append(round(now.joint_deg, 4))
     result.tip_curve_mm.append(round(now.tip_mm, 4))
     result.error_curve_px.append(round(step.error_px, 4))
+    result.tip_path_m.append(np.round(truth.tips[0], 6).tolist())
     result.used.append(step.used)
     result.steps += 1

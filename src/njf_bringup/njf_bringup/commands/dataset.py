@@ -1,6 +1,5 @@
 """`njf bag-to-dataset`: settled stills of a bag become a data set for training."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,8 @@ def bag_to_dataset(
     ] = 0,
 ) -> None:
     """Turn a recorded bag into a data set with a quality report."""
+    from njf_bringup.paths import data_folder
     from njf_bringup.stages import convert
 
-    home = Path("data") / robot
+    home = data_folder(robot)
     convert(robot, bag or home / "bag", out or home / "dataset", flow, tracks)

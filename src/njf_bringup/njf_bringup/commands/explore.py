@@ -18,9 +18,9 @@ def explore(
     params_file: ParamsFile = None,
 ) -> None:
     """Visit random states through the real driver; a recorder writes images of each settled one."""
-    explore_into(
-        out or Path("data") / robot / "bag", robot, sim, states, seed, run_dir, params_file
-    )
+    from njf_bringup.paths import data_folder
+
+    explore_into(out or data_folder(robot) / "bag", robot, sim, states, seed, run_dir, params_file)
 
 
 def explore_into(

@@ -6,7 +6,10 @@ from typing import Annotated, Optional
 import typer
 
 MaybePath = Optional[Path]  # noqa: UP045  # Ubuntu 24.04's typer does not know `Path | None`
-Robot = Annotated[str, typer.Option(help="Robot, the name of a file in config/robots.")]
+Robot = Annotated[
+    str,
+    typer.Option(help="A robot of config/robots by its name, or the path of a robot's YAML file."),
+]
 Sim = Annotated[
     bool, typer.Option("--sim/--hardware", help="Simulate the hardware behind the real driver.")
 ]

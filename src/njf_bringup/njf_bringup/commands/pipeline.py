@@ -1,22 +1,37 @@
-"""`njf pipeline`: record, convert, train, evaluate, drive; what `make train-<robot>` runs."""
+"""`njf pipeline`: data, training, evaluation, installation; what `make train-<robot>` runs."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
 from njf_bringup.commands.options import MaybePath, Robot, Seed
 
+_MaybeInt = Optional[int]  # noqa: UP045
+_MaybeBool = Optional[bool]  # noqa: UP045  # Ubuntu 24.04's typer does not know `bool | None`
+
 
 def pipeline(
     robot: Robot = "finger",
-    states: Annotated[int, typer.Option(min=1, help="Settled states to record.")] = 1200,
+    states: Annotated[
+        _MaybeInt,
+        typer.Option(min=1, help="Settled states; default: 2400, the finger 1200."),
+    ] = None,
     seed: Seed = 0,
     home: Annotated[MaybePath, typer.Option(help="Default data/<robot>.")] = None,
     install: Annotated[bool, typer.Option(help="Copy the result to checkpoints/<robot>.")] = True,
+    through_ros: Annotated[
+        _MaybeBool,
+        typer.Option(
+            "--through-ros/--simulated",
+            help="Record data through driver, cameras and bag, or simulate them at once; default: "
+            "through ROS for the finger, simulated for others.",
+        ),
+    ] = None,
 ) -> None:
     """The whole way from a robot to its checkpoint; finished stages are not done again."""
-    from njf_bringup.stages import run_all
+    from njf_bringup.paths import data_folder
+    from njf_bringup.stages import DEFAULT_STATES, RECORDED_ROBOTS, STATES, Plan, run_all
 
-    good = run_all(robot, home or Path("data") / robot, states, seed, install)
-    raise typer.Exit(0 if good else 1)
+    recorded = robot in RECORDED_ROBOTS if through_ros is None else through_ros
+    plan = Plan(robot, states or STATES.get(robot, DEFAULT_STATES), seed, recorded)
+    raise typer.Exit(0 if run_all(plan, home or data_folder(robot), install) else 1)

@@ -8,6 +8,7 @@ import typer
 from njf_bringup.commands.options import Checkpoint, MaybePath, Robot, Seed
 
 _DISTURBANCES = "none, weight, camera, background, occluder, light or offset"
+_TASKS = "goals, square, letters or postures"
 
 
 def servo_test(
@@ -21,23 +22,29 @@ def servo_test(
     disturbance: Annotated[
         str, typer.Option(help=f"What is unlike the training: {_DISTURBANCES}.")
     ] = "none",
+    task: Annotated[
+        str, typer.Option(help=f"What to do: {_TASKS}. All but goals is in config/tasks.")
+    ] = "goals",
     latency_frames: Annotated[
         int, typer.Option(min=0, max=4, help="Images that are on their way.")
     ] = 0,
     out: Annotated[MaybePath, typer.Option(help="Default out/servo_test/<robot>.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
-    """Servo to random goals in simulated time, and say how near the robot came."""
+    """Servo in simulated time, to random goals or through a task, and say how near it came."""
     from njf_bringup.closed_loop.disturbances import Disturbance
     from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
     from njf_bringup.closed_loop.statistics import table
-    from njf_bringup.paths import robot_file, root
+    from njf_bringup.closed_loop.tasks import Task, run_task
+    from njf_bringup.paths import checkpoint_file, robot_file, robot_name
     from njf_control.robot import load_robot
     from njf_perception.errors import ConfigError
 
     if disturbance not in list(Disturbance):
         raise ConfigError(f"unknown disturbance '{disturbance}'; expected {_DISTURBANCES}.")
-    model = checkpoint or root() / "checkpoints" / robot / f"{robot}.pt"
+    if task not in list(Task):
+        raise ConfigError(f"unknown task '{task}'; expected {_TASKS}.")
+    model = checkpoint or checkpoint_file(robot)
     setup = Setup(
         load_robot(robot_file(robot)),
         EXACT if exact else str(model),
@@ -45,6 +52,10 @@ def servo_test(
         Disturbance(disturbance),
         latency_frames=latency_frames,
     )
-    folder = out or Path("out") / "servo_test" / robot
-    results = run_closed_loop(setup, goals, folder, workers)
-    print(table(results.summary))
+    folder = out or Path("out") / "servo_test" / robot_name(robot)
+    if task == Task.GOALS:
+        print(table(run_closed_loop(setup, goals, folder, workers).summary))
+        return
+    done = run_task(setup, Task(task), folder)
+    print(table(done.results.summary))
+    print(", ".join(f"{label}: {error:.2f} mm" for label, error in done.labelled.items()))

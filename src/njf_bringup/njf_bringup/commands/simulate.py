@@ -1,6 +1,5 @@
 """`njf simulate`: a dataset straight from the simulator."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,7 +22,7 @@ def simulate(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
     """Simulate what exploring and recording would give, many times faster."""
-    from njf_bringup.paths import robot_file
+    from njf_bringup.paths import data_folder, robot_file
     from njf_bringup.simulate import SimulateOptions
     from njf_bringup.simulate import simulate as run
     from njf_control.robot import load_robot
@@ -36,6 +35,6 @@ def simulate(
         exact_flow=exact_flow,
         workers=workers,
     )
-    folder = out or Path("data") / robot / "dataset"
+    folder = out or data_folder(robot) / "dataset"
     dataset = run(load_robot(robot_file(robot)), folder, options)
     print(f"{folder}: {len(dataset.commands)} states, {len(dataset.pairs)} pairs")

@@ -1,6 +1,5 @@
 """`njf train`: a checkpoint from a data set."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,8 +14,9 @@ def train(
     config: Annotated[MaybePath, typer.Option(help="Default config/training/<robot>.yaml.")] = None,
 ) -> None:
     """Train a model; continues where an interrupted run left off."""
+    from njf_bringup.paths import data_folder
     from njf_bringup.stages import train as run
 
-    home = Path("data") / robot
+    home = data_folder(robot)
     checkpoint = run(robot, dataset or home / "dataset", out or home / "training", config)
     print(f"trained {checkpoint}")

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int64
 
 from njf_perception.errors import DataError
 
-SUCCESS_DEG = 3.0
+SUCCESS_DEG = 3.0  # mean over joints
+SUCCESS_MM = 3.0  # mean over tips, for a robot without servos
 LARGEST_GAP_NS = 200_000_000  # between a picture and the nearest true position
 
 
@@ -18,37 +19,53 @@ class Truth:
     """True motion over time.
 
     Attributes:
-        joints_ns, joints_rad: stamps and positions.
-        tip_ns, tip_m: stamps and positions of the tip in the world.
+        joints_ns, joints_rad: stamps and positions of the channels that are servos.
+        tips_ns, tips_m: stamps and positions of the tips in the world.
     """
 
     joints_ns: Int64[np.ndarray, " t"]
     joints_rad: Float[np.ndarray, "t n"]
-    tip_ns: Int64[np.ndarray, " s"]
-    tip_m: Float[np.ndarray, "s 3"]
+    tips_ns: Int64[np.ndarray, " s"]
+    tips_m: Float[np.ndarray, "s m 3"]
+
+    @property
+    def has_servos(self) -> bool:
+        """Whether there are joints to compare."""
+        return self.joints_rad.shape[1] > 0
 
     def joints_at(self, stamp_ns: int) -> Float[np.ndarray, " n"]:
         """Joint positions nearest in time. Raises DataError when none is near."""
         return self.joints_rad[_nearest(self.joints_ns, stamp_ns)]
 
-    def tip_at(self, stamp_ns: int) -> Float[np.ndarray, " 3"]:
-        """Tip position nearest in time. Raises DataError when none is near."""
-        return self.tip_m[_nearest(self.tip_ns, stamp_ns)]
+    def tips_at(self, stamp_ns: int) -> Float[np.ndarray, "m 3"]:
+        """Tip positions nearest in time. Raises DataError when none is near."""
+        return self.tips_m[_nearest(self.tips_ns, stamp_ns)]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """Applied commands over time; `image_ns` is 0 where a command answers no image."""
+    """Applied commands over time.
+
+    Attributes:
+        stamp_ns: when they were applied.
+        image_ns: the image they answer; 0 where they answer none.
+        pressure_pa: set-points of the channels that are pressures.
+    """
 
     stamp_ns: Int64[np.ndarray, " t"]
     image_ns: Int64[np.ndarray, " t"]
+    pressure_pa: Float[np.ndarray, "t p"]
+
+    def pressure_at(self, stamp_ns: int) -> Float[np.ndarray, " p"]:
+        """Pressures nearest in time. Raises DataError when none is near."""
+        return self.pressure_pa[_nearest(self.stamp_ns, stamp_ns)]
 
     def first_of_each_image(self) -> "Applied":
         """Only the first application of a command that answers an image."""
         answering = np.flatnonzero(self.image_ns)
         _, first = np.unique(self.image_ns[answering], return_index=True)
         rows = answering[first]
-        return Applied(self.stamp_ns[rows], self.image_ns[rows])
+        return Applied(self.stamp_ns[rows], self.image_ns[rows], self.pressure_pa[rows])
 
 
 @dataclass(frozen=True)
@@ -67,22 +84,43 @@ def joint_error_deg(truth: Truth, at_ns: int, goal_ns: int) -> float:
 
 
 def tip_error_mm(truth: Truth, at_ns: int, goal_ns: int) -> float:
-    """Distance of the tip between two times [mm]."""
-    return float(1e3 * np.linalg.norm(truth.tip_at(at_ns) - truth.tip_at(goal_ns)))
+    """Mean distance of the tips between two times [mm]."""
+    difference = truth.tips_at(at_ns) - truth.tips_at(goal_ns)
+    return float(1e3 * np.linalg.norm(difference, axis=1).mean())
 
 
-def accuracy(truth: Truth, trials: Sequence[TrialStamps]) -> dict[str, Any]:
-    """How near the robot came to its goals, and how far away it began."""
-    joint = [joint_error_deg(truth, t.end_ns, t.goal_ns) for t in trials]
+def pressure_error_kpa(applied: Applied, at_ns: int, goal_ns: int) -> float:
+    """Mean over chambers of the absolute difference of their set-points at two times [kPa]."""
+    difference = applied.pressure_at(at_ns) - applied.pressure_at(goal_ns)
+    return float(1e-3 * np.abs(difference).mean())
+
+
+def accuracy(truth: Truth, applied: Applied, trials: Sequence[TrialStamps]) -> dict[str, Any]:
+    """How near the robot came to its goals, and how far away it began.
+
+    The figures of joints are there only for servos, those of pressures only for pressures. Servos
+    succeed by their joints, a robot without them by its tips.
+    """
     tip = [tip_error_mm(truth, t.end_ns, t.goal_ns) for t in trials]
-    start = [joint_error_deg(truth, t.start_ns, t.goal_ns) for t in trials]
-    return {
-        "joint_error_deg": spread(joint),
+    tip_start = [tip_error_mm(truth, t.start_ns, t.goal_ns) for t in trials]
+    figures: dict[str, Any] = {
         "tip_error_mm": spread(tip),
-        "success_rate": float(np.mean([error < SUCCESS_DEG for error in joint])),
-        "start_error_deg": float(np.median(start)),
-        "start_error_deg_all": start,
+        "start_tip_error_mm": float(np.median(tip_start)),
+        "success_rate": float(np.mean([error < SUCCESS_MM for error in tip])),
     }
+    if applied.pressure_pa.shape[1]:
+        pressure = [pressure_error_kpa(applied, t.end_ns, t.goal_ns) for t in trials]
+        figures["pressure_error_kpa"] = spread(pressure)
+    if truth.has_servos:
+        joint = [joint_error_deg(truth, t.end_ns, t.goal_ns) for t in trials]
+        start = [joint_error_deg(truth, t.start_ns, t.goal_ns) for t in trials]
+        figures |= {
+            "joint_error_deg": spread(joint),
+            "success_rate": float(np.mean([error < SUCCESS_DEG for error in joint])),
+            "start_error_deg": float(np.median(start)),
+            "start_error_deg_all": start,
+        }
+    return figures
 
 
 def timing(applied: Applied, trials: Sequence[TrialStamps]) -> dict[str, Any]:

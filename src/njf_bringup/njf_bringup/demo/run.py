@@ -114,9 +114,9 @@ def _metrics(
     options: DemoOptions, graph: ResolvedGraph, records: Sequence[TrialRecord]
 ) -> dict[str, Any]:
     stamps = [TrialStamps(r.goal.stamp_ns, r.start.stamp_ns, r.end.stamp_ns) for r in records]
-    figures = judge(options.out / "run.mcap", stamps, graph.robot.channel_names)
+    figures = judge(options.out / "run.mcap", stamps, graph.robot)
     return {
-        "robot": options.robot,
+        "robot": graph.robot.name,
         "goals": options.goals,
         "seed": options.seed,
         "goal_kind": options.goal_kind.value,

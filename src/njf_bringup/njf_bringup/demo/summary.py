@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from njf_bringup.demo.overlay import draw
 from njf_bringup.demo.results import Picture, TrialRecord
-from njf_bringup.demo.verdict import CRITERIA
+from njf_bringup.demo.verdict import criteria, error, start
 
 INK, FAINT, NOW, GOAL = "#1f2933", "#9aa5b1", "#1192b3", "#d6336c"
 ROWS = 3  # goals shown as pictures
@@ -24,9 +24,10 @@ def write_summary(path: Path, records: Sequence[TrialRecord], metrics: Mapping[s
     pictures = GridSpec(
         ROWS, 3, figure, left=0.03, right=0.615, top=0.865, bottom=0.03, wspace=0.03, hspace=0.04
     )
-    errors = metrics["joint_error_deg"]["all"]
+    figures, _, unit = error(metrics)
+    errors = figures["all"]
     for row, (name, index) in enumerate(_shown(errors).items()):
-        _picture_row(figure, pictures, row, records[index], f"{name}: {errors[index]:.2f}°")
+        _picture_row(figure, pictures, row, records[index], f"{name}: {errors[index]:.2f} {unit}")
     plots = GridSpec(ROWS, 1, figure, left=0.665, right=0.985, top=0.865, bottom=0.03, hspace=0.5)
     _error_curves(figure.add_subplot(plots[0]), records)
     _histogram(figure.add_subplot(plots[1]), metrics)
@@ -45,7 +46,7 @@ def _shown(errors: Sequence[float]) -> dict[str, int]:
 
 def _subtitle(metrics: Mapping[str, Any]) -> str:
     return (
-        f"every motion begins about {metrics['start_error_deg']:.0f}° per joint away; "
+        f"every motion begins about {start(metrics)} away; "
         f"seed {metrics['seed']}, checkpoint {metrics['checkpoint']}"
     )
 
@@ -87,14 +88,16 @@ def _error_curves(axes: Axes, records: Sequence[TrialRecord]) -> None:
 
 
 def _histogram(axes: Axes, metrics: Mapping[str, Any]) -> None:
-    errors = np.array(metrics["joint_error_deg"]["all"])
+    figures, what, unit = error(metrics)
+    errors, median = np.array(figures["all"]), figures["median"]
     edges = np.linspace(0, max(1.5, 1.05 * errors.max()), 25).tolist()
     axes.hist(errors, edges, color=NOW, rwidth=0.9)
-    median = metrics["joint_error_deg"]["median"]
     axes.axvline(median, color=GOAL, lw=2)
-    axes.text(0.98, 0.88, f"median {median:.2f}°", color=GOAL, ha="right", transform=axes.transAxes)
-    axes.set_title("joint error at the end (mean per joint)", fontsize=11, color=INK, loc="left")
-    axes.set_xlabel("degrees", color=INK, labelpad=0)
+    text = f"median {median:.2f} {unit}"
+    axes.text(0.98, 0.88, text, color=GOAL, ha="right", transform=axes.transAxes)
+    title = f"{what} error at the end (mean per {what})"
+    axes.set_title(title, fontsize=11, color=INK, loc="left")
+    axes.set_xlabel(unit, color=INK, labelpad=0)
     axes.set_ylabel("goals", color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     _plain(axes)
@@ -106,10 +109,14 @@ def _figures(axes: Axes, metrics: Mapping[str, Any]) -> None:
     rows = [
         (c.label, f"{c.value(metrics):.2f} {c.unit}", f"{'≤' if c.at_most else '≥'} {c.bound:g}",
          c.met(metrics))
-        for c in CRITERIA
+        for c in criteria(metrics)
     ]  # fmt: skip
-    tip = metrics["tip_error_mm"]["median"]
-    rows.append(("tip error, median", f"{tip:.2f} mm", "", True))
+    if "joint_error_deg" in metrics:
+        tip = metrics["tip_error_mm"]["median"]
+        rows.append(("tip error, median", f"{tip:.2f} mm", "", True))
+    if "pressure_error_kpa" in metrics:
+        pressure = metrics["pressure_error_kpa"]["median"]
+        rows.append(("pressure error, median", f"{pressure:.2f} kPa", "", True))
     for line, (label, value, bound, met) in enumerate(rows):
         height = 0.82 - 0.155 * line
         axes.text(0.0, height, label, fontsize=11, color=INK)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from njf_bringup.doctor import hardware, machine, software
 from njf_bringup.doctor.check import Check
-from njf_control.robot import RobotConfig
+from njf_control.robot import DynamixelConfig, RobotConfig
 
 
 def run_checks(robot: RobotConfig, checkpoint: Path, sim: bool) -> Iterator[Check]:
@@ -20,11 +20,7 @@ def run_checks(robot: RobotConfig, checkpoint: Path, sim: bool) -> Iterator[Chec
         machine.gpu,
     ]
     if not sim:
-        checks += [
-            lambda: hardware.serial_port(robot.driver.port),
-            lambda: hardware.latency_timer(robot.driver.port),
-            lambda: hardware.camera_devices(len(robot.cameras)),
-        ]
+        checks += _hardware(robot)
     checks += [
         lambda: software.checkpoint(checkpoint, robot),
         lambda: machine.disk(Path.cwd(), robot),
@@ -32,3 +28,11 @@ def run_checks(robot: RobotConfig, checkpoint: Path, sim: bool) -> Iterator[Chec
     ]
     for check in checks:
         yield check()
+
+
+def _hardware(robot: RobotConfig) -> list[Callable[[], Check]]:
+    checks: list[Callable[[], Check]] = [lambda: hardware.camera_devices(len(robot.cameras))]
+    if isinstance(robot.driver, DynamixelConfig):
+        port = robot.driver.port
+        checks += [lambda: hardware.serial_port(port), lambda: hardware.latency_timer(port)]
+    return checks

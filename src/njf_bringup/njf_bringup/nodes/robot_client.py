@@ -29,7 +29,7 @@ from njf_perception.nodes.conversions import image_from_msg, ns_to_stamp, stamp_
 from njf_training.explore import SettleDetector
 
 STREAM_PERIOD_S = 1 / 40
-SETTLE_S = 0.2  # of standing still
+SETTLE_S = 0.2  # of standing still, at least
 TOLERANCE = 0.01  # of half the range: what counts as standing still
 SILENCE_S = 20.0  # without camera or driver; generous, for a machine that is starting up
 STOPPED = {
@@ -50,6 +50,7 @@ class RobotClient:
     def __init__(self, robot: RobotConfig, check: Callable[[], None]) -> None:
         self._robot, self._check = robot, check
         self._half_range = (robot.upper - robot.lower) / 2
+        self._settle_s = max(SETTLE_S, robot.rest_s)
         self._frame: Image | None = None
         self._applied: CommandApplied | None = None
         self._safety: SafetyState | None = None
@@ -130,7 +131,7 @@ class RobotClient:
         self._engage(origin)
         begin_s = time.monotonic()
         duration_s = float((np.abs(target - origin) / self._half_range).max()) / speed
-        settled = SettleDetector(SETTLE_S, TOLERANCE * self._half_range, target)
+        settled = SettleDetector(self._settle_s, TOLERANCE * self._half_range, target)
         seen_ns = self._frame_ns
         while True:
             elapsed_s = time.monotonic() - begin_s
@@ -162,7 +163,7 @@ class RobotClient:
     def settle(self) -> None:
         """Wait until the robot stands still, wherever that is."""
         here = self._values("applied")
-        settled = SettleDetector(SETTLE_S, TOLERANCE * self._half_range, here)
+        settled = SettleDetector(self._settle_s, TOLERANCE * self._half_range, here)
         begin_s = time.monotonic()
         # The watchdog moves the set-point to where it holds, so only the measured motion counts.
         while not settled.update(time.monotonic(), here, self._values("measured")):

@@ -154,8 +154,12 @@ class JacobianCorrection:
     def _solve(
         self, information: Float[np.ndarray, "kk kk"], evidence: Float[np.ndarray, " kk"]
     ) -> Float[np.ndarray, "k k"]:
+        """N from information and evidence; NaN when they are too badly scaled."""
         prior = np.eye(len(evidence)) / self.config.prior**2
-        return np.linalg.solve(information + prior, evidence).reshape(self._N.shape)
+        try:
+            return np.linalg.solve(information + prior, evidence).reshape(self._N.shape)
+        except np.linalg.LinAlgError:
+            return np.full(self._N.shape, np.nan)
 
     def _forget(self, share: float) -> None:
         self._information *= share

@@ -1,9 +1,12 @@
-"""Node `simulator`: the robot, its servo bus and its cameras, as if they stood on the table.
+"""Node `simulator`: the robot, its device and its cameras, as if they stood on the table.
 
-The servo bus is a pseudo-terminal, found through the symbolic link `port_link`; the driver opens it
-like a serial port. Cameras are rendered one after the other from one snapshot, so all images of a
-tick carry the same stamp: the instant of that snapshot. An image that nobody subscribes to is not
-rendered. `ground_truth/*` is for evaluation only.
+The device is what the robot's driver talks to: a servo bus on a pseudo-terminal, which the driver
+opens like a serial port, or a socket where `driver.kind` is simulated. Either is found through the
+symbolic link `port_link`.
+
+Cameras are rendered one after the other from one snapshot, so all images of a tick carry the same
+stamp: the instant of that snapshot. An image that nobody subscribes to is not rendered.
+`ground_truth/*` is for evaluation only; its joint states are the whole configuration.
 """
 
 import os
@@ -12,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PointStamped
+from geometry_msgs.msg import Point, PointStamped, Pose, PoseArray
 from jaxtyping import Float
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -29,6 +32,7 @@ from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
+from njf_sim.fakes.simulated import SimulatedDevice
 from njf_sim.plant import SimulatedPlant, Snapshot
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
@@ -64,7 +68,7 @@ class _SimulatedCamera:
 
 
 class SimulatorNode(Node):
-    """Plant, servo bus and cameras in one process."""
+    """Plant, device and cameras in one process."""
 
     def __init__(self, parameter_overrides: list[Parameter] | None = None) -> None:
         super().__init__("simulator", parameter_overrides=parameter_overrides)
@@ -72,19 +76,25 @@ class SimulatorNode(Node):
             declare(self, "robot_file", "", "Path of config/robots/<robot>.yaml", read_only=True)
         )
         model = RobotModel.from_robot(self._robot)
-        model.set_position(self._initial_position())
+        model.settle(self._initial_setpoint())
         self._renderer = Renderer(model)
         self._cameras = self._make_cameras(model)
         self._joints_pub = self.create_publisher(JointState, "ground_truth/joint_states", 10)
         self._tip_pub = self.create_publisher(PointStamped, "ground_truth/tip", 10)
+        self._tips_pub = self.create_publisher(PoseArray, "ground_truth/tips", 10)
+        self._configuration_names = model.configuration_names
         self._diagnostics = DiagnosticsPublisher(self, "simulation", self._health)
         self._rate_hz: float = declare(
             self, "camera_rate_hz", 15.0, "Images per second and camera [Hz]", 0.5, 120.0, True
         )
-        self._plant = SimulatedPlant(model, [c.motor_id for c in self._robot.channels])
-        self._bus = self._make_bus()
+        channel_ids = [
+            index if channel.motor_id is None else channel.motor_id
+            for index, channel in enumerate(self._robot.channels)
+        ]
+        self._plant = SimulatedPlant(model, channel_ids, self._robot.channel_units)
+        self._device = self._make_device(channel_ids)
         self._plant.start()
-        self._bus.start()
+        self._device.start()
         self._ticks = Figures()
         self.create_timer(1.0 / self._rate_hz, self._tick)
         self._link: Path | None = None
@@ -96,27 +106,30 @@ class SimulatorNode(Node):
             raise
 
     def destroy_node(self) -> None:
-        """Unplug the servo bus and stop time."""
+        """Unplug the device and stop time."""
         self._remove_link()
-        self._bus.close()
+        self._device.close()
         self._plant.close()
         super().destroy_node()
 
-    def _initial_position(self) -> Float[np.ndarray, " n"]:
-        position = declare(
+    def _initial_setpoint(self) -> Float[np.ndarray, " n"]:
+        inside = (self._robot.lower <= 0.0) & (self._robot.upper >= 0.0)
+        middle = (self._robot.lower + self._robot.upper) / 2
+        setpoint = declare(
             self,
-            "initial_position_rad",
-            [0.0],
-            "Joint positions at the start; a single value is for all joints [rad]",
+            "initial_setpoint",
+            np.where(inside, 0.0, middle).tolist(),
+            "Where the robot rests at the start, a single value is for all channels; default: 0, "
+            "or the middle of a range without it [channel unit]",
             read_only=True,
         )
         count = len(self._robot.channels)
-        if len(position) not in (1, count):
+        if len(setpoint) not in (1, count):
             raise ConfigError(
-                f"initial_position_rad has {len(position)} values, but robot '{self._robot.name}' "
-                f"has {count} joints. Give {count} values or one for all."
+                f"initial_setpoint has {len(setpoint)} values, but robot '{self._robot.name}' "
+                f"has {count} channels. Give {count} values or one for all."
             )
-        return np.broadcast_to(np.array(position, float), count).copy()
+        return np.broadcast_to(np.array(setpoint, float), count).copy()
 
     def _make_cameras(self, model: RobotModel) -> list[_SimulatedCamera]:
         """Topics, first images and poses of the chosen cameras."""
@@ -153,7 +166,7 @@ class SimulatorNode(Node):
         )
         return cameras
 
-    def _make_bus(self) -> FakeDynamixelBus:
+    def _make_device(self, channel_ids: list[int]) -> FakeDynamixelBus | SimulatedDevice:
         simulation = self._robot.simulation
         backlash_rad = declare(
             self,
@@ -173,30 +186,34 @@ class SimulatorNode(Node):
             0.2,
             True,
         )
-        return FakeDynamixelBus(
-            [
-                FakeServo(channel.motor_id, self._plant, backlash_rad, delay_s)
-                for channel in self._robot.channels
-            ]
-        )
+        if self._robot.driver.kind == "dynamixel":
+            return FakeDynamixelBus(
+                [FakeServo(i, self._plant, backlash_rad, delay_s) for i in channel_ids]
+            )
+        if backlash_rad or delay_s:
+            raise ConfigError(
+                f"backlash_rad {backlash_rad:g} and delay_s {delay_s:g} are those of simulated "
+                f"servos, but robot '{self._robot.name}' has none. Set both to 0."
+            )
+        return SimulatedDevice(self._robot, self._plant)
 
     def _make_link(self) -> Path | None:
-        """Publish the pseudo-terminal's path as the symbolic link `port_link`."""
+        """Publish the path of the device as the symbolic link `port_link`."""
         target = declare(
             self,
             "port_link",
             "",
-            "Symbolic link to make to the servo bus; empty: none, the log says the port",
+            "Symbolic link to make to the device; empty: none, the log says the port",
             read_only=True,
         )
-        self.get_logger().info(f"servo bus at {self._bus.port}")
+        self.get_logger().info(f"device at {self._device.port}")
         if not target:
             return None
         link = Path(target).absolute()
         try:
             link.parent.mkdir(parents=True, exist_ok=True)
             fresh = link.with_name(f".{link.name}.{os.getpid()}")
-            fresh.symlink_to(self._bus.port)
+            fresh.symlink_to(self._device.port)
             fresh.replace(link)
         except OSError as error:
             raise ConfigError(
@@ -208,7 +225,7 @@ class SimulatorNode(Node):
     def _remove_link(self) -> None:
         """Remove the link unless another simulator has taken it over."""
         link = self._link
-        if link is not None and link.is_symlink() and os.readlink(link) == self._bus.port:
+        if link is not None and link.is_symlink() and os.readlink(link) == self._device.port:
             link.unlink()
 
     def _tick(self) -> None:
@@ -217,7 +234,7 @@ class SimulatorNode(Node):
         snapshot = self._plant.snapshot()
         stamp = self.get_clock().now().to_msg()
         self._publish_truth(snapshot, stamp)
-        self._renderer.pose(snapshot.position)
+        self._renderer.pose(snapshot.configuration)
         for camera in self._cameras:
             if camera.is_watched:
                 camera.publish(self._renderer, stamp)
@@ -225,17 +242,15 @@ class SimulatorNode(Node):
 
     def _publish_truth(self, snapshot: Snapshot, stamp: Time) -> None:
         header = Header(stamp=stamp, frame_id=_WORLD)
+        configuration = snapshot.configuration.tolist()
         self._joints_pub.publish(
-            JointState(
-                header=header,
-                name=self._robot.channel_names,
-                position=snapshot.position.tolist(),
-                velocity=snapshot.velocity.tolist(),
-            )
+            JointState(header=header, name=self._configuration_names, position=configuration)
         )
-        tip = PointStamped(header=header)
-        tip.point.x, tip.point.y, tip.point.z = snapshot.tip.tolist()
-        self._tip_pub.publish(tip)
+        points = [Point(x=x, y=y, z=z) for x, y, z in snapshot.tips.tolist()]
+        self._tip_pub.publish(PointStamped(header=header, point=points[0]))
+        self._tips_pub.publish(
+            PoseArray(header=header, poses=[Pose(position=point) for point in points])
+        )
 
     def _health(self) -> Health:
         rate_hz, tick_s = self._ticks.read()

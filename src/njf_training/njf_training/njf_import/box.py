@@ -26,7 +26,7 @@ def moving_box(
     Raises:
         DataError: in no state do the cameras see the robot in the same place.
     """
-    center = _nearest_to_rays(cameras, masks.any(0))
+    center = _nearest_to_rays(cameras, np.asarray(masks.any(0)))
     distances = [np.linalg.norm(camera.T_world_camera[:3, 3] - center) for camera in cameras]
     half = np.full(3, 0.75 * float(np.median(distances)))
     low, high = center - half, center + half

@@ -45,13 +45,14 @@ class Explorer(Node):
         seed = declare(self, "seed", 0, "of the random plan [count]", 0, 2**31)
         first = declare(self, "first_trajectory", 0, "to continue a plan [count]", 0, 1_000_000)
         rate_hz = declare(self, "command_rate_hz", 40.0, "of the command stream [Hz]", 25.0, 200.0)
-        self._settle_s = declare(
-            self, "settle_time", 0.08, "stillness before an image [s]", 0.0, 10.0
+        settle_s = declare(
+            self, "settle_time", 0.08, "stillness of the channels before an image [s]", 0.0, 10.0
         )
+        self._settle_s = max(settle_s, self._robot.rest_s)
         self._tolerance = declare(
             self,
             "settle_tolerance",
-            0.005,
+            0.006,  # more than a servo's count of 0.29 degrees for ranges of 1.8 rad
             "spread that counts as still [of half range]",
             1e-4,
             0.5,
@@ -219,7 +220,7 @@ class Explorer(Node):
 
     def _check_progress(self) -> None:
         waited_s = time.monotonic() - self._phase_since_s
-        if self._settled is not None and waited_s > self._settle_timeout_s:
+        if self._settled is not None and waited_s > self._settle_timeout_s + self._settle_s:
             altered = self._why_altered or "commands were applied unaltered"
             raise StaleDataError(
                 f"the robot did not settle within {self._settle_timeout_s:.1f} s ({altered}). "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PointStamped
+from geometry_msgs.msg import PointStamped, PoseArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -34,6 +34,7 @@ TYPES = {
     "sensor_msgs/msg/JointState": JointState,
     "tf2_msgs/msg/TFMessage": TFMessage,
     "geometry_msgs/msg/PointStamped": PointStamped,
+    "geometry_msgs/msg/PoseArray": PoseArray,
     "diagnostic_msgs/msg/DiagnosticArray": DiagnosticArray,
     "njf_msgs/msg/Command": Command,
     "njf_msgs/msg/CommandApplied": CommandApplied,

@@ -41,6 +41,7 @@ def recorded_topics(robot: RobotConfig) -> list[Topic]:
         Topic("joint_states", "sensor_msgs/msg/JointState", "state"),
         Topic("ground_truth/joint_states", "sensor_msgs/msg/JointState", "state"),
         Topic("ground_truth/tip", "geometry_msgs/msg/PointStamped", "state"),
+        Topic("ground_truth/tips", "geometry_msgs/msg/PoseArray", "state"),
         Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", "state"),
     ]
 

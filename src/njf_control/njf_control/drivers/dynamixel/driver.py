@@ -24,7 +24,7 @@ from jaxtyping import Float
 from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
 from njf_control.drivers.dynamixel import tables
 from njf_control.drivers.dynamixel.bus import DynamixelBus
-from njf_control.robot import ChannelConfig, RobotConfig
+from njf_control.robot import ChannelConfig, DynamixelConfig, RobotConfig
 from njf_perception.errors import ConfigError, DeviceNotConnectedError, NjfError
 
 _SPEED_MARGIN = 2.0
@@ -37,13 +37,16 @@ class DynamixelDriver(RobotDriver):
         """Take the channels of `robot`; nothing is opened yet.
 
         Raises:
-            ConfigError: unknown servo model, a channel not in rad or beyond the servo's span.
+            ConfigError: another kind of driver, unknown servo model, a channel not in rad or beyond
+                the servo's span.
         """
+        if not isinstance(robot.driver, DynamixelConfig):
+            raise ConfigError(f"robot '{robot.name}' has driver.kind {robot.driver.kind}.")
         self._bus = bus
         self._channels = robot.channels
         self._table = tables.control_table(robot.driver.model)
         self._block = self._table.span("present_position", "hardware_error_status")
-        self._ids = [channel.motor_id for channel in robot.channels]
+        self._ids = [_motor_id(channel) for channel in robot.channels]
         self._raw_limits = [_raw_limits(channel) for channel in robot.channels]
 
     @property
@@ -147,7 +150,7 @@ class DynamixelDriver(RobotDriver):
     def _find_model(self, channel: ChannelConfig, servo: str) -> int:
         """Model number of a channel's servo; a slow starter gets a second chance by the scan."""
         try:
-            return self._bus.ping(channel.motor_id)
+            return self._bus.ping(_motor_id(channel))
         except NoAnswerError:
             found = self._bus.scan()
         if channel.motor_id in found:
@@ -194,7 +197,7 @@ class DynamixelDriver(RobotDriver):
     def _alarms(self, answers: Mapping[int, bytes]) -> list[str]:
         alarms = []
         for channel in self._channels:
-            status = self._extract("hardware_error_status", answers[channel.motor_id])
+            status = self._extract("hardware_error_status", answers[_motor_id(channel)])
             if status:
                 text = tables.describe_hardware_error(status)
                 alarms.append(f"{channel.name} (motor id {channel.motor_id}): {text}")
@@ -204,10 +207,16 @@ class DynamixelDriver(RobotDriver):
         return self._table.extract(name, block, self._block.address)
 
     def _read(self, channel: ChannelConfig, name: str) -> int:
-        return self._bus.read(channel.motor_id, self._table[name])
+        return self._bus.read(_motor_id(channel), self._table[name])
 
     def _write(self, channel: ChannelConfig, name: str, value: int) -> None:
-        self._bus.write(channel.motor_id, self._table[name], value)
+        self._bus.write(_motor_id(channel), self._table[name], value)
+
+
+def _motor_id(channel: ChannelConfig) -> int:
+    if channel.motor_id is None:
+        raise ConfigError(f"channel {channel.name} has no motor_id. Set it in the robot's file.")
+    return channel.motor_id
 
 
 def _raw_limits(channel: ChannelConfig) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""What matters for a model: training again and again with one thing changed."""

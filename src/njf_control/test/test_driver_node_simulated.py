@@ -1,0 +1,97 @@
+"""The driver node with a robot that only the simulator has: same gate, same watchdog."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rclpy.parameter import Parameter
+
+from njf_control.nodes.driver import DriverNode
+from njf_msgs.msg import SafetyState
+
+pytestmark = pytest.mark.ros
+GOAL = [6e3, 5e3, 4e3, 3e3, 2e3]
+
+
+@pytest.fixture
+def active(soft_bench, soft_probe, spin, namespace):
+    """A probe beside an active driver of the pneumatic hand."""
+    values = {"robot_file": str(soft_bench.robot_file), "port": soft_bench.port}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    overrides.append(Parameter("watchdog_timeout_s", value=0.5))
+    spin(DriverNode(namespace=namespace, parameter_overrides=overrides))
+    assert soft_probe.change("configure") and soft_probe.change("activate")
+    return soft_probe
+
+
+def test_commands_go_through_and_deactivation_vents(active, soft_bench, wait_until):
+    active.setpoint = GOAL
+    wait_until(lambda: np.allclose(soft_bench.pressures(), GOAL))
+    assert active.state == SafetyState.RUNNING
+    wait_until(lambda: active.joints and np.allclose(active.joints[-1].position, GOAL))
+    assert active.change("deactivate")
+    assert soft_bench.is_vented
+
+
+@pytest.mark.fault
+def test_a_first_command_far_away_is_rejected(active, soft_bench, wait_until):
+    active.setpoint = [90e3] * 5
+    wait_until(lambda: "first command too far" in active.reason)
+    assert soft_bench.is_vented
+
+
+@pytest.mark.fault
+def test_the_watchdog_holds_the_pressures(active, soft_bench, wait_until):
+    active.setpoint = GOAL
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    active.setpoint = [90e3] * 5
+    wait_until(lambda: soft_bench.pressures()[0] > 20e3)
+    active.setpoint = None
+    wait_until(lambda: active.state == SafetyState.HOLDING and active.safety[-1].command_age_s > 1)
+    assert "watchdog" in active.safety[-1].reason
+    held = soft_bench.pressures()
+    seen = len(active.applied)
+    wait_until(lambda: len(active.applied) > seen + 20)
+    np.testing.assert_array_equal(soft_bench.pressures(), held)
+    assert held[0] < 90e3
+
+
+@pytest.mark.fault
+def test_a_killed_simulator_is_one_clear_fault_and_activation_recovers(
+    active, soft_bench, wait_until
+):
+    active.setpoint = GOAL
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    soft_bench.unplug()
+    wait_until(lambda: active.state == SafetyState.FAULT)
+    assert "was lost: it ended" in active.safety[-1].reason
+    assert soft_bench.is_vented
+    wait_until(lambda: active.errors and active.lifecycle() == "inactive")
+    assert len(active.errors) == 1, "one clear error, no flood"
+    assert not active.change("activate"), "still gone"
+    soft_bench.plug()
+    assert active.change("activate")
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+
+
+@pytest.mark.fault
+def test_a_killed_driver_leaves_nothing_under_pressure(
+    soft_bench, soft_probe, namespace, wait_until
+):
+    """kill -9: nobody can deactivate any more, so the simulated device does it."""
+    parameters = {"robot_file": soft_bench.robot_file, "port": soft_bench.port}
+    command = [sys.executable, "-m", "njf_control.nodes.driver", "--ros-args"]
+    command += ["-r", f"__ns:=/{namespace}"]
+    for name, value in parameters.items():
+        command += ["-p", f"{name}:={value}"]
+    process = subprocess.Popen(command)
+    try:
+        assert soft_probe.change("configure") and soft_probe.change("activate")
+        soft_probe.setpoint = GOAL
+        wait_until(lambda: np.allclose(soft_bench.pressures(), GOAL))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_until(lambda: soft_bench.is_vented)

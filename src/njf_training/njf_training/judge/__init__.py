@@ -1,0 +1,1 @@
+"""How good a checkpoint is on motions it never saw, and pictures of it."""
