@@ -22,12 +22,7 @@ class SimulatorTruth:
         Raises:
             DataError: the dataset has no true positions, because no simulator made it.
         """
-<<<<<<< HEAD
-        model = RobotModel.from_robot(robot.with_training_size())
-        self._configurations = _true_configurations(dataset, model.configuration_names)
-        self._exact = GroundTruth(model)
-=======
-        self._model = RobotModel.from_robot(robot)
+        self._model = RobotModel.from_robot(robot.with_training_size())
         self._configurations = _true_configurations(dataset, self._model.configuration_names)
         self._setpoints = np.load(dataset / "commands.npy", mmap_mode="r")
         self._half_range = (robot.upper - robot.lower) / 2
@@ -37,7 +32,6 @@ class SimulatorTruth:
     def is_kinematic(self) -> bool:
         """Exact Jacobians cost nothing; else every one takes some simulated seconds."""
         return self._model.is_kinematic
->>>>>>> main
 
     def view(self, before: int, after: int, camera: str) -> TrueView:
         """Exact view of `camera` at state `before`, and its motion to state `after`."""
