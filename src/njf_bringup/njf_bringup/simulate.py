@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from numpy.lib.format import open_memmap
 
 from njf_control.robot import RobotConfig
@@ -24,6 +24,8 @@ from njf_training.derive import EstimatorFactory, run_blocks
 from njf_training.explore import PlannedState, plan
 from njf_training.flow import DisFlow, half_size
 from njf_training.work_folder import WorkFolder
+
+_EDGE_M = 0.01  # a larger difference between neighbouring pixels is an edge
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,17 @@ def render_block(
             frame = renderer.render(name)
             images[row, column] = frame.rgb
             if depth is not None:
-                depth[row, column] = frame.depth[::2, ::2]
+                depth[row, column] = _half_depth(frame.depth)
     images.flush()
     configurations.flush()
     return np.zeros(0)
+
+
+def _half_depth(depth: Float32[np.ndarray, "h w"]) -> Float[np.ndarray, "h2 w2"]:
+    """Mean over 2 x 2 blocks [m]; NaN across an edge, where it would be of nothing."""
+    h, w = depth.shape[0] // 2, depth.shape[1] // 2
+    blocks = depth[: 2 * h, : 2 * w].reshape(h, 2, w, 2)
+    return np.where(np.ptp(blocks, axis=(1, 3)) < _EDGE_M, blocks.mean(axis=(1, 3)), np.nan)
 
 
 def _trace_flow(work: WorkFolder, robot: RobotConfig, pairs: int, workers: int) -> None:
