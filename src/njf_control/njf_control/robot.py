@@ -32,9 +32,11 @@ class ChannelConfig(Config):
 class DynamixelConfig(Config):
     """Dynamixel servos on a serial bus."""
 
-    kind: Literal["dynamixel"] = Field(description="driver family")
+    kind: Literal["dynamixel"] = Field(
+        description="driver family: dynamixel, servos on a bus; simulated, no hardware at all"
+    )
     model: Literal["xl320"] = Field(description="motor model, names the control table")
-    port: str = Field(description="serial device; the simulation puts its pseudo-terminal here")
+    port: str = Field(description="serial device; simulated servos are elsewhere")
     baud: int = Field(gt=0, description="serial speed [bit/s]")
     rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
 
@@ -42,7 +44,9 @@ class DynamixelConfig(Config):
 class SimulatedConfig(Config):
     """A robot that exists only in the simulator, which is reached through a local socket."""
 
-    kind: Literal["simulated"] = Field(description="driver family")
+    kind: Literal["simulated"] = Field(
+        description="driver family: dynamixel, servos on a bus; simulated, no hardware at all"
+    )
     rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
 
 
@@ -99,12 +103,14 @@ class SimulationConfig(Config):
 class RobotConfig(Config):
     """A robot, whole. See config/robots/finger.yaml."""
 
-    name: str
-    channels: list[ChannelConfig]
-    driver: DriverConfig
-    safety: SafetyConfig
-    cameras: list[CameraConfig]
-    simulation: SimulationConfig
+    name: str = Field(description="name of the robot, as in its checkpoints and datasets")
+    channels: list[ChannelConfig] = Field(
+        description="what can be commanded; their order is that of every array of channels"
+    )
+    driver: DriverConfig = Field(description="the hardware behind the channels, or its lack")
+    safety: SafetyConfig = Field(description="what the gate before the hardware allows")
+    cameras: list[CameraConfig] = Field(description="the rig; one camera has the role control")
+    simulation: SimulationConfig = Field(description="the simulated stand-in of the robot")
     rest_s: float = Field(
         default=0.0,
         ge=0,

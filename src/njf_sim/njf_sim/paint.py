@@ -74,13 +74,13 @@ class Paint:
     """Colours of a model's geoms."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
-        material = model.geom_matid
-        self._colour = np.where(
-            (material >= 0)[:, None], model.mat_rgba[material, :3], model.geom_rgba[:, :3]
-        ).astype(np.float32)
-        self._specular = np.where(material >= 0, model.mat_specular[material], 0.0).astype(
-            np.float32
-        )
+        # A geom without material has index -1, which stands for the row appended here.
+        specular = np.append(model.mat_specular, 0.0)
+        has_material = (model.geom_matid >= 0)[:, None]
+        material_rgba = np.vstack([model.mat_rgba, np.zeros(4)])[model.geom_matid]
+        colour = np.where(has_material, material_rgba, model.geom_rgba)
+        self._colour = colour[:, :3].astype(np.float32)
+        self._specular = specular[model.geom_matid].astype(np.float32)
         user = model.geom_user if model.nuser_geom >= 3 else np.zeros((model.ngeom, 3))
         self._contrast, self._feature_m, self._grid_m = user[:, :3].T.astype(np.float32)
         self._feature_m = np.where(self._feature_m > 0, self._feature_m, 1.0)

@@ -14,7 +14,7 @@ that ends is a `deactivate`, so that a driver that was killed leaves nothing run
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -137,7 +137,7 @@ class LineBuffer:
         yield from lines
 
 
-def _decode(adapter: pydantic.TypeAdapter, line: bytes) -> Request | Reply:
+def _decode(adapter: pydantic.TypeAdapter[Any], line: bytes) -> Any:
     try:
         return adapter.validate_json(line)
     except pydantic.ValidationError as error:
