@@ -56,7 +56,7 @@ def summarise(
             "seeds": len(found[row.cell.name]),
             "figures": {name: _spread(found[row.cell.name], name) for name in FIGURES},
         }
-        | sizes[row.cell.name]
+        | dict(sizes[row.cell.name])
         for row in rows
     ]
     return {

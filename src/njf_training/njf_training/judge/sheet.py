@@ -44,7 +44,8 @@ def prediction_sheet(
         f"'{judge.dataset.control_camera.name}', for a motion it never saw. Below: all motions",
         fontsize=14,
     )
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2.75 * lines, 3.8])
+    heights = [2.75 * lines, 3.8]
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     axes = top.subplots(lines, 6, squeeze=False)
     for line, name in zip(axes, cameras, strict=True):
         _draw_line(list(line), judge, motion, _look(judge, motion, name))

@@ -20,7 +20,7 @@ from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 from njf_training.explore import PlannedState, SettleDetector, plan
 
-STARTUP_TIMEOUT_S = 20.0  # for the driver and the recorder to appear
+STARTUP_TIMEOUT_S = 60.0  # for the driver and the recorder to appear, as the supervisor allows
 SILENCE_TIMEOUT_S = 3.0  # of command_applied; safety is the driver's watchdog, not this
 CAPTURE_ATTEMPTS = 3
 CAPTURE_GRACE_S = 2.0  # beyond its own timeout, before the recorder counts as gone
