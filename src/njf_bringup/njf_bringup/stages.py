@@ -23,7 +23,6 @@ LOOP_GOALS = 50
 EVALUATED_MOTIONS = 40
 STATES = {"finger": 1200}
 DEFAULT_STATES = 2400
-RECORDED_ROBOTS = frozenset({"finger"})  # whose data come through the ROS chain unless said else
 
 
 @dataclass(frozen=True)

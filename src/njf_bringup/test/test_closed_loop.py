@@ -130,3 +130,18 @@ def test_long_ways_between_postures_are_cut(finger):
 
 def test_a_motion_that_is_over_keeps_its_last_error():
     np.testing.assert_array_equal(padded([[3.0, 2.0, 1.0], [5.0], []]), [[3, 2, 1], [5, 5, 5]])
+
+
+def test_a_weight_appears_only_after_the_goal_was_shown():
+    robot = load_robot(robot_file("hsa"))
+    model = RobotModel.from_robot(robot)
+    loaded = scenario(Disturbance.WEIGHT, robot, np.ones((4, 4), bool), np.random.default_rng(0))
+    platform = Plant(robot, model, Renderer(model), loaded)
+    platform.place(np.zeros(4))
+    before, views = platform.truth, []
+    platform.disturb(views.append)
+    sagged_mm = 1e3 * (before.tips - platform.truth.tips)[:, 2]
+    assert sagged_mm.max() > 5 and len(views) > 20
+    assert (views[-1].robot & ~views[0].robot).any()  # it is seen, too
+    platform.place(np.zeros(4))
+    np.testing.assert_allclose(platform.truth.tips, before.tips, atol=1e-5)

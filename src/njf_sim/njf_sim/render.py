@@ -75,6 +75,11 @@ class Renderer:
         self._data.qpos[:] = configuration
         mujoco.mj_kinematics(self._model, self._data)
 
+    def show_body(self, name: str, visible: bool) -> None:
+        """Show or hide the geoms of a body; rays pass through hidden ones."""
+        body = self._model.body(name).id
+        self._model.geom_rgba[self._model.geom_bodyid == body, 3] = float(visible)
+
     def prepare(self, camera_name: str) -> None:
         """Make the camera's static layer now instead of with its first image."""
         self._static(camera_name)

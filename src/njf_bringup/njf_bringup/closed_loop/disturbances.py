@@ -1,7 +1,8 @@
 """What may be different from the robot that a model was trained on, seeded per trial.
 
-Everything here holds for the whole trial, the demonstration of the goal included: the goal can be
-reached, but what the model says is off.
+All but the weight holds for the whole trial, the demonstration of the goal included: the goal can
+be reached, but what the model says is off. The weight is hung on once the goal was shown without
+it: sending the goal's set-points again would miss it, and it may not be in reach at all.
 """
 
 # MuJoCo is a compiled module without type stubs.
@@ -20,9 +21,11 @@ from scipy.spatial.transform import Rotation
 from njf_control.robot import RobotConfig
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError
+from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
 
-WEIGHT_KG = 0.1
+PAYLOAD = "payload"  # body that a weight is made of
+WEIGHT_KG, NO_WEIGHT_KG = 0.2, 1e-4
 CAMERA_SHIFT_M = 0.02
 CAMERA_TURN_RAD = np.deg2rad(5.0)
 OCCLUDED_SHARE = 0.25  # of the robot's pixels in the middle of its range
@@ -47,6 +50,14 @@ class Disturbance(StrEnum):
 class Scenario(Protocol):
     """How one trial differs from the undisturbed robot."""
 
+    def appear(self, model: RobotModel, renderer: Renderer) -> bool:
+        """Come into effect after the goal was shown; whether anything happened."""
+        ...
+
+    def vanish(self, model: RobotModel, renderer: Renderer) -> None:
+        """Undo `appear`."""
+        ...
+
     def disturbed(self, setpoint: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """What the robot does when it is told `setpoint` [channel unit]."""
         ...
@@ -64,6 +75,13 @@ class Nothing:
     def __init__(self, channels: int) -> None:
         self.offset = np.zeros(channels)
 
+    def appear(self, model: RobotModel, renderer: Renderer) -> bool:
+        """See `Scenario`."""
+        return False
+
+    def vanish(self, model: RobotModel, renderer: Renderer) -> None:
+        """See `Scenario`."""
+
     def disturbed(self, setpoint: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """See `Scenario`."""
         return setpoint + self.offset
@@ -73,6 +91,21 @@ class Nothing:
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
         """See `Scenario`."""
         return rgb, robot
+
+
+class Weight(Nothing):
+    """A weight that nobody has seen hangs from the robot."""
+
+    def appear(self, model: RobotModel, renderer: Renderer) -> bool:
+        """See `Scenario`."""
+        hang_weight(model, WEIGHT_KG)
+        renderer.show_body(PAYLOAD, True)
+        return True
+
+    def vanish(self, model: RobotModel, renderer: Renderer) -> None:
+        """See `Scenario`."""
+        hang_weight(model, NO_WEIGHT_KG)
+        renderer.show_body(PAYLOAD, False)
 
 
 class Offset(Nothing):
@@ -142,6 +175,8 @@ def scenario(
     match kind:
         case Disturbance.OFFSET:
             return Offset(robot, rng)
+        case Disturbance.WEIGHT:
+            return Weight(channels)
         case Disturbance.BACKGROUND:
             return Background(channels, mean_view.shape, rng)
         case Disturbance.OCCLUDER:
@@ -153,36 +188,40 @@ def scenario(
 
 
 def disturb_model(kind: Disturbance, model: RobotModel, camera: str, seed: int) -> None:
-    """Change the simulated robot itself, before anything renders it: its weight or its camera.
+    """Change the simulated robot itself, before anything renders it: its camera.
 
     Raises:
-        ConfigError: the robot has no place for a weight.
+        ConfigError: a weight is wanted, and the robot has no place for one.
     """
     if kind is Disturbance.WEIGHT:
-        hang_weight(model, WEIGHT_KG)
+        payload_of(model)
     if kind is Disturbance.CAMERA:
         rng = np.random.default_rng([seed, 1])
         model.cameras[camera] = moved_camera(model.cameras[camera], rng)
 
 
-def hang_weight(model: RobotModel, mass_kg: float) -> None:
-    """Give the body `payload` a mass [kg] and show it.
+def payload_of(model: RobotModel) -> int:
+    """Id of the body `payload`.
 
     Raises:
         ConfigError: the robot has no such body.
     """
-    body = mujoco.mj_name2id(model.model, mujoco.mjtObj.mjOBJ_BODY, "payload")
+    body = mujoco.mj_name2id(model.model, mujoco.mjtObj.mjOBJ_BODY, PAYLOAD)
     if body < 0:
         raise ConfigError(
-            "this robot has no body 'payload' that could hang from it. Use --disturbance weight "
+            f"this robot has no body '{PAYLOAD}' that could hang from it. Use --disturbance weight "
             "with a robot that has one, such as hsa."
         )
+    return body
+
+
+def hang_weight(model: RobotModel, mass_kg: float) -> None:
+    """Give the body `payload` a mass [kg]; the robot sags as time runs."""
+    body = payload_of(model)
     scale = mass_kg / model.model.body_mass[body]
     model.model.body_mass[body] *= scale
     model.model.body_inertia[body] *= scale
-    model.model.geom_rgba[model.model.geom_bodyid == body, 3] = 1.0
     mujoco.mj_setConst(model.model, mujoco.MjData(model.model))
-    model.reset()
 
 
 def moved_camera(camera: Camera, rng: np.random.Generator) -> Camera:

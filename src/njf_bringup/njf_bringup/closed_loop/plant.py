@@ -91,6 +91,7 @@ class Plant:
 
     def place(self, setpoint: Float[np.ndarray, " n"]) -> None:
         """Start anew with the robot at rest at a set-point [channel unit]; time begins at zero."""
+        self._scenario.vanish(self.model, self._renderer)
         self.model.reset()
         self.model.settle(self._scenario.disturbed(setpoint))
         self._now_ns = self._physics_ns = 0
@@ -155,6 +156,15 @@ class Plant:
             on_view(self._waiting[0])
         self.rest(target)
         on_view(self._waiting[0])
+
+    def disturb(self, on_view: Callable[[View], None]) -> None:
+        """Let what disturbs only now come into effect; `on_view` gets the images meanwhile."""
+        if not self._scenario.appear(self.model, self._renderer):
+            return
+        for _ in range(round(_LONGEST_REST_S * CAMERA_HZ / 2)):
+            self.submit(self.applied)
+            self.tick()
+            on_view(self._waiting[0])
 
     def rest(self, setpoint: Float[np.ndarray, " n"] | None = None) -> None:
         """Hold a set-point (default: the one applied last) until the robot stands still there."""

@@ -122,6 +122,7 @@ def show(plant: Plant, trial: Trial) -> Shown:
     plant.rest()
     truth, follower = plant.truth, Follower(plant.look())
     plant.move(trial.start, TRACKING_SPEED, follower.follow)
+    plant.disturb(follower.follow)
     return Shown(truth, follower.legs())
 
 

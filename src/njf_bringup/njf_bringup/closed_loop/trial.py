@@ -53,6 +53,7 @@ class TrialResult:
         index: number of the goal.
         reason: name of the `Reason` why the motion ended.
         start, end: errors before and after, at rest.
+        replayed: errors when the goal's set-points are simply sent again, without a camera.
         joint_curve_deg, tip_curve_mm, error_curve_px: errors at every step.
         tip_path_m: the first tip in the world at every step and at rest after the last.
         used: points used at every step.
@@ -68,6 +69,7 @@ class TrialResult:
     reason: str
     start: Errors
     end: Errors
+    replayed: Errors | None = None
     joint_curve_deg: list[float] = field(default_factory=list)
     tip_curve_mm: list[float] = field(default_factory=list)
     error_curve_px: list[float] = field(default_factory=list)
@@ -87,7 +89,8 @@ class TrialResult:
     @staticmethod
     def from_dict(content: dict[str, Any]) -> "TrialResult":
         """Inverse of `as_dict`."""
-        ends = {name: Errors(**content[name]) for name in ("start", "end")}
+        names = ("start", "end", "replayed")
+        ends = {name: Errors(**content[name]) for name in names if content[name]}
         fields: dict[str, Any] = {**content, **ends}
         return TrialResult(**fields)
 
@@ -115,10 +118,12 @@ def run_trial(
         DataError: nothing to track is seen in the goal picture.
         GoalError: too few points survive the way from goal to start.
     """
+    replayed = replay(plant, trial)
     plant.place(trial.goal)
     shown = show(plant, trial)
     start = errors(plant.robot, plant.truth, shown.truth)
     result = TrialResult(index, Reason.TIMEOUT.name, start, start, legs=len(shown.legs))
+    result.replayed = replayed
     begin_s, stages = plant.now_s, Stages()
     for number, leg in enumerate(shown.legs, 1):
         goal = leg.goal(plant.look().rgb, config.min_points)
@@ -132,6 +137,14 @@ def run_trial(
     result.setpoint = plant.applied.tolist()
     result.tip_path_m.append(np.round(plant.truth.tips[0], 6).tolist())
     return result
+
+
+def replay(plant: Plant, trial: Trial) -> Errors:
+    """Errors when the goal's set-points are simply sent again, disturbed and without a camera."""
+    plant.place(trial.goal)
+    goal = plant.truth
+    plant.disturb(lambda view: None)
+    return errors(plant.robot, plant.truth, goal)
 
 
 def failed_trial(plant: Plant, trial: Trial, index: int) -> TrialResult:

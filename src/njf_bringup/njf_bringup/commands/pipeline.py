@@ -7,7 +7,6 @@ import typer
 from njf_bringup.commands.options import MaybePath, Robot, Seed
 
 _MaybeInt = Optional[int]  # noqa: UP045
-_MaybeBool = Optional[bool]  # noqa: UP045  # Ubuntu 24.04's typer does not know `bool | None`
 
 
 def pipeline(
@@ -20,18 +19,16 @@ def pipeline(
     home: Annotated[MaybePath, typer.Option(help="Default data/<robot>.")] = None,
     install: Annotated[bool, typer.Option(help="Copy the result to checkpoints/<robot>.")] = True,
     through_ros: Annotated[
-        _MaybeBool,
+        bool,
         typer.Option(
             "--through-ros/--simulated",
-            help="Record data through driver, cameras and bag, or simulate them at once; default: "
-            "through ROS for the finger, simulated for others.",
+            help="Record data through driver, cameras and bag, or simulate them at once.",
         ),
-    ] = None,
+    ] = False,
 ) -> None:
     """The whole way from a robot to its checkpoint; finished stages are not done again."""
     from njf_bringup.paths import data_folder
-    from njf_bringup.stages import DEFAULT_STATES, RECORDED_ROBOTS, STATES, Plan, run_all
+    from njf_bringup.stages import DEFAULT_STATES, STATES, Plan, run_all
 
-    recorded = robot in RECORDED_ROBOTS if through_ros is None else through_ros
-    plan = Plan(robot, states or STATES.get(robot, DEFAULT_STATES), seed, recorded)
+    plan = Plan(robot, states or STATES.get(robot, DEFAULT_STATES), seed, through_ros)
     raise typer.Exit(0 if run_all(plan, home or data_folder(robot), install) else 1)

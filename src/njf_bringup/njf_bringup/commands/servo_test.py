@@ -25,6 +25,10 @@ def servo_test(
     task: Annotated[
         str, typer.Option(help=f"What to do: {_TASKS}. All but goals is in config/tasks.")
     ] = "goals",
+    correction: Annotated[
+        bool,
+        typer.Option("--correction", help="Correct the Jacobian from the motion that is seen."),
+    ] = False,
     latency_frames: Annotated[
         int, typer.Option(min=0, max=4, help="Images that are on their way.")
     ] = 0,
@@ -38,6 +42,8 @@ def servo_test(
     from njf_bringup.closed_loop.tasks import Task, run_task
     from njf_bringup.paths import checkpoint_file, robot_file, robot_name
     from njf_control.robot import load_robot
+    from njf_control.servo import ServoConfig
+    from njf_control.servo.correction import CorrectionConfig
     from njf_perception.errors import ConfigError
 
     if disturbance not in list(Disturbance):
@@ -50,6 +56,7 @@ def servo_test(
         EXACT if exact else str(model),
         seed,
         Disturbance(disturbance),
+        ServoConfig(correction=CorrectionConfig(enabled=correction)),
         latency_frames=latency_frames,
     )
     folder = out or Path("out") / "servo_test" / robot_name(robot)
