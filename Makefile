@@ -18,7 +18,7 @@ help: ## list the targets
 setup: ## virtual environment, pinned packages, messages
 	@scripts/setup.sh
 
-demo: setup ## reach goals with a simulated robot [ROBOT=finger GOALS=20 SEED=0]
+demo: setup ## reach goals with a simulated robot [ROBOT=finger|poppy|allegro|allegro8|pneumatic|hsa GOALS=20 SEED=0]
 	$(BIN)/njf demo --robot $(ROBOT) --goals $(GOALS) --seed $(SEED)
 
 train-%: setup ## make the dataset, train, evaluate and install a robot: make train-poppy

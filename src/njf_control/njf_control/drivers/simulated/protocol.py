@@ -137,7 +137,7 @@ class LineBuffer:
         yield from lines
 
 
-def _decode(adapter: pydantic.TypeAdapter[Any], line: bytes) -> Any:
+def _decode(adapter: pydantic.TypeAdapter, line: bytes) -> Any:
     try:
         return adapter.validate_json(line)
     except pydantic.ValidationError as error:
