@@ -26,7 +26,8 @@ class LoopOptions:
     """The closed loop, in process.
 
     Attributes:
-        goals: goals per model.
+        goals: goals of the model that is judged.
+        bound_goals: goals of what it is compared with; the first of the same goals.
         seed: of goals.
         workers: processes.
         exact_flow_checkpoint: a model of the same robot that was trained on exact flow; it shows
@@ -34,6 +35,7 @@ class LoopOptions:
     """
 
     goals: int = 50
+    bound_goals: int = 20
     seed: int = 0
     workers: int = 1
     exact_flow_checkpoint: Path | None = None
@@ -132,7 +134,7 @@ def close_loop(
     results = {
         name: run_closed_loop(
             Setup(robot, model, options.seed),
-            options.goals,
+            options.goals if name == "learned" else min(options.goals, options.bound_goals),
             out / "closed_loop" / name,
             options.workers,
         )

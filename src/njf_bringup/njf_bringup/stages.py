@@ -110,7 +110,7 @@ def evaluate(robot: str, checkpoint: Path, dataset: Path, out: Path, seed: int =
     from njf_training.dataset import Dataset
 
     exact = dataset.parent / "training_exact" / "checkpoint.pt"
-    loop = LoopOptions(LOOP_GOALS, seed, exact_flow_checkpoint=exact)
+    loop = LoopOptions(LOOP_GOALS, seed=seed, exact_flow_checkpoint=exact)
     config = load_robot(robot_file(robot))
     check_dataset(Dataset.open(dataset), config)
     metrics = assess(config, checkpoint, dataset, out, EVALUATED_MOTIONS, loop)

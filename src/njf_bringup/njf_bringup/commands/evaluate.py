@@ -33,7 +33,11 @@ def evaluate(
     model = checkpoint or checkpoint_file(robot)
     folder = out or Path("out") / "evaluate" / robot_name(robot)
     exact = home / "training_exact" / "checkpoint.pt"
-    loop = LoopOptions(goals, seed, workers, exact) if closed_loop else None
+    loop = (
+        LoopOptions(goals, seed=seed, workers=workers, exact_flow_checkpoint=exact)
+        if closed_loop
+        else None
+    )
     metrics = assess(
         load_robot(robot_file(robot)), model, dataset or home / "dataset", folder, limit, loop
     )
