@@ -16,9 +16,12 @@ GOAL = [6e3, 5e3, 4e3, 3e3, 2e3]
 
 
 @pytest.fixture
-def active(soft_bench, soft_probe, spin, namespace):
-    """A probe beside an active driver of the pneumatic hand."""
-    values = {"robot_file": str(soft_bench.robot_file), "port": soft_bench.port}
+def active(soft_bench, soft_probe, spin, namespace, tmp_path):
+    """A probe beside an active driver of a pneumatic hand that moves slowly."""
+    text = soft_bench.robot_file.read_text()
+    slow = tmp_path / "slow.yaml"
+    slow.write_text(text.replace("max_rate: 150000.0", "max_rate: 10000.0"))
+    values = {"robot_file": str(slow), "port": soft_bench.port}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     overrides.append(Parameter("watchdog_timeout_s", value=0.5))
     spin(DriverNode(namespace=namespace, parameter_overrides=overrides))
@@ -47,15 +50,16 @@ def test_the_watchdog_holds_the_pressures(active, soft_bench, wait_until):
     active.setpoint = GOAL
     wait_until(lambda: active.state == SafetyState.RUNNING)
     active.setpoint = [90e3] * 5
-    wait_until(lambda: soft_bench.pressures()[0] > 20e3)
+    wait_until(lambda: soft_bench.pressures()[0] > 8e3)
     active.setpoint = None
-    wait_until(lambda: active.state == SafetyState.HOLDING and active.safety[-1].command_age_s > 1)
-    assert "watchdog" in active.safety[-1].reason
-    held = soft_bench.pressures()
-    seen = len(active.applied)
-    wait_until(lambda: len(active.applied) > seen + 20)
-    np.testing.assert_array_equal(soft_bench.pressures(), held)
-    assert held[0] < 90e3
+    for _ in range(5):  # a command that was on its way may still come on a busy computer
+        held, seen = soft_bench.pressures(), len(active.applied)
+        wait_until(lambda seen=seen: len(active.applied) > seen + 40)
+        if soft_bench.pressures() == held:
+            break
+    assert soft_bench.pressures() == held
+    assert 8e3 < held[0] < 90e3
+    assert active.state == SafetyState.HOLDING and "watchdog" in active.safety[-1].reason
 
 
 @pytest.mark.fault
