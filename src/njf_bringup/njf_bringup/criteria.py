@@ -40,21 +40,22 @@ CRITERIA: dict[str, tuple[Bound, ...]] = {
         Bound(_REACHED, 0.95),
     ),
     "poppy": (
-        Bound(_UNSEEN_COSINE, 0.90),
-        Bound(f"{_JOINTS}.median", 1.5, at_most=True),
+        Bound(f"{_JOINTS}.median", 0.7, at_most=True),
+        Bound(f"{_TIPS}.median", 1.5, at_most=True),
+        Bound(_REACHED, 0.90),
+    ),
+    "allegro": (
+        Bound(f"{_JOINTS}.median", 0.7, at_most=True),
+        Bound(f"{_TIPS}.median", 1.6, at_most=True),
         Bound(_REACHED, 0.90),
     ),
     "allegro8": (
-        Bound(_UNSEEN_COSINE, 0.90),
-        Bound(f"{_JOINTS}.median", 2.0, at_most=True),
-        Bound(_REACHED, 0.85),
+        Bound(f"{_JOINTS}.median", 0.7, at_most=True),
+        Bound(f"{_TIPS}.median", 1.6, at_most=True),
+        Bound(_REACHED, 0.90),
     ),
-    "allegro": (Bound(_UNSEEN_COSINE, 0.85), Bound(f"{_TIPS}.median", 10.0, at_most=True)),
-    "pneumatic": (
-        Bound(_UNSEEN_COSINE, 0.90),
-        Bound(f"{_TIPS}.median", 3.0, at_most=True),
-    ),
-    "hsa": (Bound(_UNSEEN_COSINE, 0.90), Bound(f"{_TIPS}.median", 3.0, at_most=True)),
+    "pneumatic": (Bound(f"{_TIPS}.median", 3.0, at_most=True), Bound(_REACHED, 0.90)),
+    "hsa": (Bound(f"{_TIPS}.median", 5.0, at_most=True),),
 }
 DEFAULT = (Bound(_UNSEEN_COSINE, 0.90), Bound(_REACHED, 0.90))
 
