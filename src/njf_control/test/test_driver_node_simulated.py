@@ -20,7 +20,7 @@ def active(soft_bench, soft_probe, spin, namespace, tmp_path):
     """A probe beside an active driver of a pneumatic hand that moves slowly."""
     text = soft_bench.robot_file.read_text()
     slow = tmp_path / "slow.yaml"
-    slow.write_text(text.replace("max_rate: 150000.0", "max_rate: 10000.0"))
+    slow.write_text(text.replace("max_rate: 150000.0", "max_rate: 40000.0"))
     values = {"robot_file": str(slow), "port": soft_bench.port}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     overrides.append(Parameter("watchdog_timeout_s", value=0.5))
