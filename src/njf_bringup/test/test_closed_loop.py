@@ -87,8 +87,8 @@ def test_disturbances_are_seeded_and_spare_the_robot(finger):
     assert len(np.unique(lit.reshape(-1, 3), axis=0)) == 1 and (lit != rgb).any()
     bent = made(Disturbance.OFFSET).disturbed(np.zeros(3))
     assert np.count_nonzero(bent) == 1 and np.degrees(np.abs(bent).max()) == pytest.approx(4.8, 0.1)
-    random = [picture(8, 9, np.random.default_rng(1)) for _ in range(2)]
-    np.testing.assert_array_equal(*random)
+    first, second = (picture(8, 9, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_the_interval_of_a_median_contains_it():
@@ -105,6 +105,7 @@ def test_a_square_is_drawn_where_the_camera_sees_it():
     assert [bool(point.label) for point in found] == [True, *[False, True] * 4]
     for point in found:
         model.settle(point.setpoint)
+        assert point.point_m is not None
         np.testing.assert_allclose(model.tip, point.point_m, atol=2.1e-4)
     corners = np.array([point.point_m for point in found])[::2]
     np.testing.assert_allclose(np.linalg.norm(np.diff(corners, axis=0), axis=1), 0.04, atol=1e-9)

@@ -32,7 +32,7 @@ def robot(channels: list[dict[str, Any]]) -> RobotConfig:
     """The pneumatic hand with other channels and two tips."""
     data = load_robot(robot_file("pneumatic")).model_dump()
     data["simulation"]["tips"] = ["left", "right"]
-    return RobotConfig(**(data | {"channels": channels}))
+    return RobotConfig.model_validate(data | {"channels": channels})
 
 
 def make(kind: str, **fields: Any) -> Any:

@@ -48,14 +48,14 @@ class ObedientPlant:
     def __init__(self, positions: dict[int, float]) -> None:
         self._positions = positions
 
-    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
-        if goal_rad is not None:
-            self._positions[motor_id] = goal_rad
+    def set_goal(self, channel_id: int, goal: float | None) -> None:
+        if goal is not None:
+            self._positions[channel_id] = goal
 
-    def position(self, motor_id: int) -> float:
-        return self._positions[motor_id]
+    def position(self, channel_id: int) -> float:
+        return self._positions[channel_id]
 
-    def speed(self, motor_id: int) -> float:
+    def speed(self, channel_id: int) -> float:
         return 0.0
 
 
@@ -96,8 +96,8 @@ class Bench:
 class PressurePlant(ObedientPlant):
     """Chambers that have the pressure they are told to have, and none when let go."""
 
-    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
-        super().set_goal(motor_id, 0.0 if goal_rad is None else goal_rad)
+    def set_goal(self, channel_id: int, goal: float | None) -> None:
+        super().set_goal(channel_id, 0.0 if goal is None else goal)
 
 
 class SoftBench:

@@ -1,5 +1,7 @@
 """The Jacobian field: every head's algebra, and derivatives against finite differences."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +13,13 @@ from njf_perception.field import FieldConfig
 from njf_perception.workspace import Box, Workspace
 
 CHANNELS, FEATURES, CODE = 3, 8, 8
+Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 DIRECT_STEP = 0.05  # the direct head has no derivative of its own but these differences
 
 
-def make_field(head: str = "twist", seed: int = 0, twists_per_channel: int = 1) -> JacobianField:
+def make_field(head: Any = "twist", seed: int = 0, twists_per_channel: int = 1) -> JacobianField:
     torch.manual_seed(seed)
     camera = Camera("camera_0", 64, 48, np.eye(3), np.eye(4))
     low, high = np.array([-0.2, -0.2, 0.4]), np.array([0.2, 0.2, 0.6])
@@ -33,7 +36,7 @@ def make_field(head: str = "twist", seed: int = 0, twists_per_channel: int = 1) 
     return field.double()
 
 
-def inputs(field: JacobianField, seed: int = 1, count: int = 20) -> tuple[torch.Tensor, ...]:
+def inputs(field: JacobianField, seed: int = 1, count: int = 20) -> Inputs:
     generator = torch.Generator().manual_seed(seed)
     points = 0.2 * torch.randn(2, count, 3, generator=generator).double()
     points = points + field.head.workspace.center
@@ -71,9 +74,10 @@ def test_finite_rotation_keeps_distances_where_the_factor_is_one() -> None:
     with torch.no_grad():
         head.factor.last.weight.zero_()
         head.factor.last.bias.fill_(20.0)  # m = 1 everywhere
-        head.twist[-1].weight.zero_()
-        head.twist[-1].bias.zero_()
-        head.twist[-1].bias[2] = 0.3  # 0.3 rad about z through the centre
+        last = head.twist[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight.zero_()
+        last.bias.copy_(torch.eye(6 * CHANNELS)[2] * 0.3)  # 0.3 rad about z through the centre
     points, features, told = inputs(field)
     command = torch.tensor([[1.0, 0.0, 0.0]] * 2, dtype=torch.double)
     moved = head.move(points, features, told, command)

@@ -24,16 +24,16 @@ class IdealPlant:
         self.rad = 0.0
         self.limp = False
 
-    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
-        assert motor_id == ID
-        self.limp = goal_rad is None
-        if goal_rad is not None:
-            self.rad = goal_rad
+    def set_goal(self, channel_id: int, goal: float | None) -> None:
+        assert channel_id == ID
+        self.limp = goal is None
+        if goal is not None:
+            self.rad = goal
 
-    def position(self, motor_id: int) -> float:
+    def position(self, channel_id: int) -> float:
         return self.rad
 
-    def speed(self, motor_id: int) -> float:
+    def speed(self, channel_id: int) -> float:
         return 0.0
 
 

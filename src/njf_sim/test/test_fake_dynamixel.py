@@ -32,13 +32,13 @@ OK = dynamixel_sdk.COMM_SUCCESS
 class FrozenPlant:
     """Joints that stand at a tenth of a radian per id."""
 
-    def set_goal(self, motor_id: int, goal_rad: float | None) -> None:
+    def set_goal(self, channel_id: int, goal: float | None) -> None:
         pass
 
-    def position(self, motor_id: int) -> float:
-        return 0.1 * motor_id
+    def position(self, channel_id: int) -> float:
+        return 0.1 * channel_id
 
-    def speed(self, motor_id: int) -> float:
+    def speed(self, channel_id: int) -> float:
         return 0.0
 
 
@@ -170,7 +170,7 @@ def test_the_driver_side_moves_simulated_joints(finger: RobotConfig) -> None:
         while abs(position - 612) > 1 and time.monotonic() < deadline:
             position, _, _ = client.read(2, "present_position")
         assert abs(position - 612) <= 1
-        assert plant.snapshot().position[1] == pytest.approx(100 * 0.0051183, abs=0.011)
+        assert plant.snapshot().configuration[1] == pytest.approx(100 * 0.0051183, abs=0.011)
     finally:
         client.port.closePort()
         bus.close()

@@ -70,7 +70,7 @@ def _other_background(
     # Soft edge: a mask that is one pixel too tight would tell the robot from its surroundings.
     mask = cv2.GaussianBlur(robot.astype(np.float32), (3, 3), 0.6)[..., None]
     share = rng.uniform(0.5, 1)  # often the old background shines through
-    behind = share * texture(*robot.shape, rng) + (1 - share) * picture
+    behind = share * texture(robot.shape[0], robot.shape[1], rng) + (1 - share) * picture
     return mask * picture + (1 - mask) * behind
 
 
@@ -88,4 +88,4 @@ def _occluded(
     y, x = np.mgrid[: robot.shape[0], : robot.shape[1]]
     dy, dx = np.abs(y - rows[at]) / half[0], np.abs(x - columns[at]) / half[1]
     inside = np.maximum(dx, dy) <= 1 if rng.random() < 0.5 else dx**2 + dy**2 <= 1
-    return np.where(inside[..., None], texture(*robot.shape, rng), picture)
+    return np.where(inside[..., None], texture(robot.shape[0], robot.shape[1], rng), picture)

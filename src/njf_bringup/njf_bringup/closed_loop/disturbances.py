@@ -141,7 +141,7 @@ class Occluder(Nothing):
         """`robot` is where the robot is in the middle of its range."""
         super().__init__(channels)
         self._board = _board(robot, rng)
-        self._picture = _bytes(picture(*robot.shape, rng))
+        self._picture = _bytes(picture(robot.shape[0], robot.shape[1], rng))
 
     def seen(
         self, rgb: UInt8[np.ndarray, "h w 3"], robot: Bool[np.ndarray, "h w"]

@@ -25,15 +25,17 @@ _EMPTY = Encoding(torch.zeros(0, 0, 0), torch.zeros(0))
 
 @runtime_checkable
 class Eyes(Protocol):
-    """What stands for perception and Jacobian field.
+    """What stands for perception and Jacobian field."""
 
-    Attributes:
-        space: the commands in the model's units.
-        model: what the servo asks for Jacobians.
-    """
+    @property
+    def space(self) -> CommandSpace:
+        """The commands in the model's units."""
+        ...
 
-    space: CommandSpace
-    model: SurfaceModel
+    @property
+    def model(self) -> SurfaceModel:
+        """What the servo asks for Jacobians."""
+        ...
 
     def encode(self, view: View, camera: Camera) -> Encoding:
         """Understand one image; `model` is asked about it next."""

@@ -90,7 +90,7 @@ def _short(robot: str, m: Mapping[str, Any]) -> list[str]:
     if not m:
         return _absent(robot, 7)
     joint = median(m, "closed_loop.learned.joint_error_deg", 2)
-    tip = median(m, "closed_loop.learned.tip_error_mm", 1)
+    tip = median(m, "closed_loop.learned.tip_error_mm", 2)
     return [
         robot,
         str(len(m["prediction"]["channels"])),

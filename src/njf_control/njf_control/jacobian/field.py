@@ -47,6 +47,7 @@ class JacobianField(nn.Module):
         self.channels = channels
         self.setpoint = nn.Linear(code, channels)
         octaves = 2.0 ** torch.arange(config.setpoint_octaves) * math.pi / 2
+        self.octaves: Tensor
         self.register_buffer("octaves", octaves, persistent=False)
         told = code + channels * (1 + 2 * config.setpoint_octaves)
         self.head: Head = HEADS[config.head](config, workspace, features, told, channels)

@@ -6,6 +6,7 @@ trainer and losses. Frame: context camera; points [m]; commands: normalised.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -245,7 +246,7 @@ class DirectHead(Head):
         return torch.stack(columns, dim=-1)
 
 
-HEADS: dict[str, type[Head]] = {
+HEADS: dict[str, Callable[[JacobianConfig, Workspace, int, int, int], Head]] = {
     "twist": TwistHead,
     "free": FreeHead,
     "attention": AttentionHead,
