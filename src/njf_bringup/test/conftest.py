@@ -51,6 +51,7 @@ def demo_metrics() -> dict:
         "start_tip_error_mm": 21.0,
         "camera_to_command_ms": {"median": 22.0, "p99": 41.0},
         "control_hz": 15.0,
+        "camera_width_px": 320,
         "results": [{"reason": "CONVERGED", "message": ""}] * 7,
     }
 

@@ -127,6 +127,15 @@ def test_checkpoint_of_another_camera_refuses_configuration(start, tiny_checkpoi
     wait_until(lambda: probe.told("checkpoint is for camera 'camera_0'"), what="the error")
 
 
+def test_finer_images_of_the_same_camera_are_welcome(start, tiny_checkpoint, wait_until):
+    node, probe = start(tiny_checkpoint)
+    probe.camera = probe.camera.scaled(128, 96)
+    probe.image = np.repeat(np.repeat(probe.image, 2, axis=0), 2, axis=1)
+    node.trigger_configure()
+    node.trigger_activate()
+    wait_until(lambda: probe.encodings, what="an encoding of an image of 128 x 96 px")
+
+
 def test_wrong_image_size_and_calibration_are_told_and_recovered_from(
     start, tiny_checkpoint, wait_until
 ):

@@ -120,6 +120,7 @@ def _metrics(
         "goals": options.goals,
         "seed": options.seed,
         "goal_kind": options.goal_kind.value,
+        "camera_width_px": graph.robot.control_camera.width,
         "steps": [record.outcome.steps for record in records],
         "results": [asdict(record.outcome) for record in records],
         "git_revision": git_revision(),

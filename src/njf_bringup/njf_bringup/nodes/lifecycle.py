@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 
 import rclpy
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from njf_bringup.supervisor import StartupError
 
@@ -17,7 +18,13 @@ _IDS = {
     "activate": Transition.TRANSITION_ACTIVATE,
     "deactivate": Transition.TRANSITION_DEACTIVATE,
 }
+_REACHED = {
+    "configure": State.PRIMARY_STATE_INACTIVE,
+    "activate": State.PRIMARY_STATE_ACTIVE,
+    "deactivate": State.PRIMARY_STATE_INACTIVE,
+}
 _POLL_S = 0.05
+_ASK_AGAIN_S = 3.0  # an answer can get lost: Fast DDS drops it when it has not met the asker yet
 
 
 class RosLifecycle:
@@ -44,13 +51,19 @@ class RosLifecycle:
         """
         deadline = time.monotonic() + timeout_s
         client = self._node.create_client(ChangeState, f"{node}/change_state")
+        asker = self._node.create_client(GetState, f"{node}/get_state")
         try:
             self._await_service(client, node, deadline)
             request = ChangeState.Request(transition=Transition(id=_IDS[transition]))
             future = client.call_async(request)
+            state, ask_s = None, time.monotonic() + _ASK_AGAIN_S
             while not future.done():
                 self._check()
                 self._executor.spin_once(timeout_sec=_POLL_S)
+                if state is not None and state.done() and _state_id(state) == _REACHED[transition]:
+                    return  # done, but its answer was lost
+                if time.monotonic() > ask_s and asker.service_is_ready():
+                    state, ask_s = asker.call_async(GetState.Request()), ask_s + _ASK_AGAIN_S
                 if time.monotonic() > deadline:
                     raise StartupError(f"{node} did not answer '{transition}' in {timeout_s:g} s.")
             response = future.result()
@@ -58,6 +71,7 @@ class RosLifecycle:
                 raise StartupError(f"{node} refused '{transition}'.")
         finally:
             self._node.destroy_client(client)
+            self._node.destroy_client(asker)
 
     def close(self) -> None:
         """Leave the graph."""
@@ -71,3 +85,8 @@ class RosLifecycle:
             self._executor.spin_once(timeout_sec=_POLL_S)
             if time.monotonic() > deadline:
                 raise StartupError(f"{node} did not appear: no {client.srv_name}.")
+
+
+def _state_id(future: Future) -> int | None:
+    response = future.result()
+    return None if response is None else response.current_state.id

@@ -224,17 +224,20 @@ class PerceptionNode(GuardedLifecycleNode):
 
 
 def _require_same_camera(trained: Camera, found: Camera) -> None:
-    """Refuse images of another size or calibration than the model was trained on.
+    """Refuse images of another shape or calibration than the model was trained on.
+
+    Finer images are welcome: points are tracked in them, and the model sees them reduced.
 
     Raises:
         CheckpointError: names what differs.
     """
-    if (found.width, found.height) != (trained.width, trained.height):
+    if found.width * trained.height != trained.width * found.height or found.width < trained.width:
         raise CheckpointError(
             f"{found.name} sends {found.width} x {found.height} px, the checkpoint was trained on "
-            f"{trained.width} x {trained.height}. Set the camera to that size."
+            f"{trained.width} x {trained.height}. Set the camera to that size or a multiple of it."
         )
-    change = np.abs(found.K - trained.K).max() / trained.K[0, 0]
+    K = found.scaled(trained.width, trained.height).K
+    change = np.abs(K - trained.K).max() / trained.K[0, 0]
     if change > _LARGEST_K_CHANGE:
         raise CheckpointError(
             f"{found.name}: intrinsics differ from the checkpoint's by {change:.1%} of the focal "
