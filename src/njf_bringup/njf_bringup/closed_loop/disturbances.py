@@ -16,7 +16,6 @@ import cv2
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
-from scipy.spatial.transform import Rotation
 
 from njf_control.robot import RobotConfig
 from njf_perception.camera import Camera
@@ -232,7 +231,7 @@ def moved_camera(camera: Camera, rng: np.random.Generator) -> Camera:
     if rng.random() < 0.5:
         motion[:3, 3] = CAMERA_SHIFT_M * direction
     else:
-        motion[:3, :3] = Rotation.from_rotvec(CAMERA_TURN_RAD * direction).as_matrix()
+        motion[:3, :3] = cv2.Rodrigues(CAMERA_TURN_RAD * direction)[0]
     return replace(camera, T_world_camera=camera.T_world_camera @ motion)
 
 

@@ -55,7 +55,7 @@ def test_cells_tell_what_is_missing() -> None:
 def test_readme_has_a_row_per_robot(metrics: dict) -> None:
     lines = readme_block({"ball": metrics, "unheard": {}}).splitlines()
     assert lines[2] == (
-        "| ball | 1 | 12 | 10 min | 0.87 [0.86, 0.88] | no joints | 2.2 [2.0, 3.0] mm | 98 % |"
+        "| ball | 1 | 12 | 10 min | 0.87 [0.86, 0.88] | no joints | 2.25 [2.00, 3.00] mm | 98 % |"
     )
     assert lines[3] == "| unheard | not measured |" + "  |" * 6
     assert len({line.count("|") for line in lines}) == 1
