@@ -153,11 +153,14 @@ def test_a_signal_saves_and_says_how_to_go_on(
 
 
 def test_the_second_signal_is_not_held_back() -> None:
+    # A shell starts background jobs with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with stop_request() as stop:
         signal.raise_signal(signal.SIGINT)
         assert stop
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(
