@@ -86,8 +86,8 @@ def write_checkpoint(path: Path, **changes: Any) -> None:
     info = CheckpointInfo(**(fields | changes))
     model = make_scene_model(info)
     with torch.no_grad():  # an untrained depth may lie behind the camera
-        model.encoder.head.weight[: model.PROPOSALS] = 0.0
-        model.encoder.head.bias[: model.PROPOSALS] = 0.0
+        for parameter in model.encoder.head.parameters():
+            parameter[: model.PROPOSALS] = 0.0
     field = JacobianField(JACOBIAN, model.workspace, features=8, code=8, channels=3)
     save_checkpoint(path, info, model.state_dict(), field.state_dict())
 
