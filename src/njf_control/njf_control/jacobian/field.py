@@ -61,14 +61,17 @@ class JacobianField(nn.Module):
         return self.head.jacobian(*self._inputs(scene, points))[0]
 
     @torch.no_grad()
-    def confidence(self, scene: FeatureScene, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Probability that a point's predicted motion is within 25 % of the true one.
+    def evaluate(
+        self, scene: FeatureScene, points: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, "n 3 channels"], Float[Tensor, " n"]]:
+        """Jacobian, and the probability that a point's motion is within 25 % of the true one.
 
         The relative error is taken to be Laplace distributed with the learnt spread b, so the
         probability is 1 - exp(-0.25 / b).
         """
-        spread = self.spread(*self._inputs(scene, points))[0]
-        return 1 - torch.exp(-WITHIN / spread)
+        inputs = self._inputs(scene, points)
+        spread = self.spread(*inputs)[0]
+        return self.head.jacobian(*inputs)[0], 1 - torch.exp(-WITHIN / spread)
 
     @torch.no_grad()
     def displace(

@@ -73,6 +73,6 @@ class CheckpointModel:
         scene = PixelNerfScene(self._scene_model, encoding, camera)
         depth = None if measured_m is None else torch.from_numpy(measured_m.astype(np.float32))
         points, confidence = scene.surface(torch.from_numpy(pixels.astype(np.float32)), depth)
-        confidence = confidence * self._field.confidence(scene, points)
-        jacobian = self._field(scene, points)
+        jacobian, right = self._field.evaluate(scene, points)
+        confidence = confidence * right
         return SurfaceJacobians(points.numpy(), confidence.numpy(), jacobian.numpy())
