@@ -39,7 +39,7 @@ def ablation_picture(ablation: Mapping[str, Any], path: Path) -> None:
             fontweight="bold", ha="left", annotation_clip=False,
         )  # fmt: skip
     figure.suptitle(
-        f"{ablation['robot']}: one thing changed at a time, {ablation['seeds']} seeds, "
+        f"{ablation['robot']}: one thing changed at a time, up to {ablation['seeds']} seeds, "
         f"{ablation['steps']} steps"
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class Ablation:
         out: folder of everything.
         config: the robot's training configuration, as read from YAML.
         states: states of the dataset.
-        seeds: trainings per cell.
+        seeds: trainings per cell that a claim rests on; the others are trained once.
         jobs: trainings at a time, one thread each; with one job the configuration's threads.
     """
 
@@ -52,6 +52,10 @@ class Ablation:
     def cameras(self) -> list[str]:
         """Cameras to learn from."""
         return training_cameras(self.rig)
+
+    def seeds_of(self, cell: Cell) -> range:
+        """Seeds that a cell is trained with."""
+        return range(self.seeds if cell.claim else 1)
 
     def dataset(self, name: str) -> Path:
         """Where one of the datasets is."""
@@ -85,17 +89,18 @@ def run_ablation(ablation: Ablation, rows: Sequence[Row]) -> dict[str, Any]:
     _claim(ablation)
     for name in sorted({WHOLE} | {cell.dataset for cell in cells.values()}, reverse=True):
         make_data(ablation, name)
-    tasks = [
+    trainings = [
         (ablation, cell, seed)
         for seed in range(ablation.seeds)
         for cell in cells.values()
-        if not (ablation.folder(cell, seed) / "metrics.json").exists()
+        if seed in ablation.seeds_of(cell)
     ]
-    total = ablation.seeds * len(cells)
-    with tqdm(total=total, initial=total - len(tasks), desc="cells", unit="cell") as progress:
+    tasks = [task for task in trainings if not _is_done(*task)]
+    total, done = len(trainings), len(trainings) - len(tasks)
+    with tqdm(total=total, initial=done, desc="cells", unit="cell") as progress:
         _run(tasks, ablation.jobs, progress)
     found = {
-        name: [read_figures(ablation.folder(cell, s)) for s in range(ablation.seeds)]
+        name: [read_figures(ablation.folder(cell, s)) for s in ablation.seeds_of(cell)]
         for name, cell in cells.items()
     }
     return summarise(ablation.robot.name, rows, found, steps_of(ablation, rows))
@@ -109,14 +114,14 @@ def make_data(ablation: Ablation, name: str) -> Path:
     if out.exists():
         return out
     robot, states = ablation.rig, ablation.states
-    if name == NARROW:
-        robot, states = within(robot, NARROW_SHARE), min(states, NARROW_STATES)
+    if name == NARROW:  # its cells learn from the baseline's cameras only
+        robot, states = within(ablation.robot, NARROW_SHARE), min(states, NARROW_STATES)
     options = SimulateOptions(
         states=states,
         seed=1 if name == NARROW else 0,  # so that no judged motion is trained on in the other
         # Flow in every camera, else a cell of two cameras would have less flow per camera than
         # one of twelve.
-        flow_cameras=len(ablation.cameras),
+        flow_cameras=len(training_cameras(robot)),
         depth=True,
         exact_flow=True,
     )
@@ -183,6 +188,10 @@ def _run(tasks: list[tuple[Ablation, Cell, int]], jobs: int, progress: tqdm) -> 
         for future in as_completed([pool.submit(run_cell, *task) for task in tasks]):
             future.result()
             progress.update()
+
+
+def _is_done(ablation: Ablation, cell: Cell, seed: int) -> bool:
+    return (ablation.folder(cell, seed) / "metrics.json").exists()
 
 
 def _claim(ablation: Ablation) -> None:

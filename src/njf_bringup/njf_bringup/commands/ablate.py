@@ -12,7 +12,7 @@ _MaybeInt = Optional[int]  # noqa: UP045  # Ubuntu 24.04's typer does not know `
 
 def ablate(
     robot: Robot = "poppy",
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings per cell.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings per cell of a claim.")] = 3,
     steps: Annotated[
         _MaybeInt, typer.Option(min=1, help="Steps per training; default: the robot's.")
     ] = None,

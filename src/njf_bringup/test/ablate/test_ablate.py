@@ -94,12 +94,13 @@ def test_an_interrupted_ablation_continues(tmp_path: Path, monkeypatch: pytest.M
         run_ablation(ablation, chosen) if Trainer(monkeypatch, fails_at=3) else None
     trainer = Trainer(monkeypatch)
     found = run_ablation(ablation, chosen)
-    assert len(trainer.ran) == 2 * 4 - 3
-    first = found["rows"][0]
-    assert (first["label"], first["cameras"], first["states"], first["steps"]) == ("2", 2, 600, 20)
-    assert first["figures"]["control_error_px"]["mean"] == 1.5
+    assert len(trainer.ran) == 4 + 1 - 3  # claims rest on the baseline, which has two seeds
+    two, _, six, _ = found["rows"]
+    assert (two["label"], two["cameras"], two["states"], two["steps"]) == ("2", 2, 600, 20)
+    assert (two["seeds"], six["seeds"], six["figures"]["control_error_px"]["mean"]) == (1, 2, 1.5)
     table = markdown(found)
-    assert "| training cameras | 2 | 600 | 2 | 20 | 2 | 1.50 ± 0.71 | not measured |" in table
+    assert "| training cameras | 2 | 600 | 2 | 20 | 1 | 1.00 | not measured |" in table
+    assert "|  | 6 | 600 | 6 | 20 | 2 | 1.50 ± 0.71 | not measured |" in table
     ablation_picture(found, tmp_path / "ablation.png")
     assert Image.open(tmp_path / "ablation.png").size[0] > 500
 
