@@ -1,7 +1,7 @@
 """The stages from a robot to its checkpoint; each writes one thing and is skipped once it is there.
 
-bag -> dataset (or simulated at once) -> training/checkpoint.pt -> evaluation/metrics.json ->
-checkpoints/<robot>
+bag -> dataset (or simulated at once) -> training/checkpoint.pt (and, as an upper bound,
+training_exact/checkpoint.pt) -> evaluation/metrics.json -> checkpoints/<robot>
 """
 
 import json
@@ -20,6 +20,7 @@ from njf_perception.config import load_config
 from njf_perception.errors import ConfigError, DataError
 
 LOOP_GOALS = 50
+EXACT_TRAINING = "training_exact"
 EVALUATED_MOTIONS = 40
 STATES = {"finger": 1200}
 DEFAULT_STATES = 2400
@@ -34,19 +35,29 @@ class Plan:
         states: settled states of the dataset.
         seed: of everything random.
         through_ros: record the data through driver, cameras and bag instead of simulating them.
+        exact_flow: also train on the simulator's exact flow, to see what estimated flow costs.
     """
 
     robot: str
     states: int
     seed: int
-    through_ros: bool
+    through_ros: bool = False
+    exact_flow: bool = False
+
+    def __post_init__(self) -> None:
+        if self.through_ros and self.exact_flow:
+            raise ConfigError(
+                "--exact-flow comes from the simulator's fast path; leave out --through-ros or it."
+            )
 
     @property
     def command(self) -> str:
         """The command line that does this."""
         source = "--through-ros" if self.through_ros else "--simulated"
+        bound = " --exact-flow" if self.exact_flow else ""
         return (
-            f"njf pipeline --robot {self.robot} --states {self.states} --seed {self.seed} {source}"
+            f"njf pipeline --robot {self.robot} --states {self.states} --seed {self.seed} "
+            f"{source}{bound}"
         )
 
 
@@ -75,16 +86,21 @@ def convert(robot: str, bag: Path, out: Path, flow: str = "dis", tracks: int = 0
         raise DataError(f"{out} is unfit for training: {'; '.join(report.errors)}. Record again.")
 
 
-def simulate(robot: str, out: Path, states: int, seed: int) -> None:
+def simulate(plan: Plan, out: Path) -> None:
     """Make the dataset straight from the simulator; continues where it was interrupted."""
     from njf_bringup.simulate import SimulateOptions
     from njf_bringup.simulate import simulate as run
 
-    run(load_robot(robot_file(robot)), out, SimulateOptions(states=states, seed=seed))
+    options = SimulateOptions(states=plan.states, seed=plan.seed, exact_flow=plan.exact_flow)
+    run(load_robot(robot_file(plan.robot)), out, options)
 
 
-def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> Path:
+def train(
+    robot: str, dataset: Path, out: Path, config: Path | None = None, exact_flow: bool = False
+) -> Path:
     """Train; resumes an interrupted run in `out`. Returns the checkpoint's path.
+
+    With `exact_flow` the dataset's exact flow takes the place of the configured one.
 
     Raises:
         ConfigError: there is no training configuration for the robot.
@@ -99,7 +115,11 @@ def train(robot: str, dataset: Path, out: Path, config: Path | None = None) -> P
     from njf_training.train import TrainConfig
     from njf_training.train import train as train_on
 
-    return train_on(dataset, load_robot(robot_file(robot)), out, load_config(path, TrainConfig))
+    asked = load_config(path, TrainConfig)
+    if exact_flow:
+        data = asked.data.model_copy(update={"flow": "exact"})
+        asked = asked.model_copy(update={"data": data})
+    return train_on(dataset, load_robot(robot_file(robot)), out, asked)
 
 
 def evaluate(robot: str, checkpoint: Path, dataset: Path, out: Path, seed: int = 0) -> None:
@@ -109,7 +129,7 @@ def evaluate(robot: str, checkpoint: Path, dataset: Path, out: Path, seed: int =
     from njf_training.check import check_dataset
     from njf_training.dataset import Dataset
 
-    exact = dataset.parent / "training_exact" / "checkpoint.pt"
+    exact = dataset.parent / EXACT_TRAINING / "checkpoint.pt"
     loop = LoopOptions(LOOP_GOALS, seed=seed, exact_flow_checkpoint=exact)
     config = load_robot(robot_file(robot))
     check_dataset(Dataset.open(dataset), config)
@@ -132,6 +152,10 @@ def run_all(plan: Plan, home: Path, install: bool) -> bool:
     _make_dataset(plan, home, dataset)
     # The checkpoint is there before training is done, so only a mark of its own says so.
     _stage("train", home / "trained", _timed(home, lambda: train(plan.robot, dataset, training)))
+    if plan.exact_flow:
+        exact = home / EXACT_TRAINING
+        work = lambda: train(plan.robot, dataset, exact, exact_flow=True)  # noqa: E731
+        _stage("train on exact flow", home / "trained_exact", work)
     judged = evaluation / "metrics.json"
     _stage(
         "evaluate",
@@ -152,8 +176,7 @@ def run_all(plan: Plan, home: Path, install: bool) -> bool:
 
 def _make_dataset(plan: Plan, home: Path, dataset: Path) -> None:
     if not plan.through_ros:
-        work = lambda: simulate(plan.robot, dataset, plan.states, plan.seed)  # noqa: E731
-        _stage("simulate", dataset, work, mark=False)
+        _stage("simulate", dataset, lambda: simulate(plan, dataset), mark=False)
         return
     from njf_bringup.commands.explore import explore_into
 

@@ -15,8 +15,9 @@ from njf_bringup.truth import SimulatorTruth
 from njf_control.robot import load_robot
 from njf_perception.errors import ConfigError, DataError
 
-SIMULATED = stages.Plan("finger", 5, 0, False)
-RECORDED = stages.Plan("finger", 5, 0, True)
+SIMULATED = stages.Plan("finger", 5, 0)
+RECORDED = stages.Plan("finger", 5, 0, through_ros=True)
+BOUNDED = stages.Plan("finger", 5, 0, exact_flow=True)
 
 
 class Recorder:
@@ -45,11 +46,11 @@ class Recorder:
     def convert(self, robot: str, bag: Path, out: Path) -> None:
         self._leave("dataset", out / "dataset.json")
 
-    def simulate(self, robot: str, out: Path, states: int, seed: int) -> None:
+    def simulate(self, plan: stages.Plan, out: Path) -> None:
         self._leave("simulate", out / "dataset.json")
 
-    def train(self, robot: str, dataset: Path, out: Path) -> None:
-        self._leave("train", out / "checkpoint.pt", "weights")
+    def train(self, robot: str, dataset: Path, out: Path, exact_flow: bool = False) -> None:
+        self._leave("train on exact" if exact_flow else "train", out / "checkpoint.pt", "weights")
 
     def evaluate(
         self, robot: str, checkpoint: Path, dataset: Path, out: Path, seed: int = 0
@@ -83,6 +84,22 @@ def test_all_stages_run_once_and_the_result_is_installed(
     assert installed["made_by"] == made_by
     assert installed["data"] == {"states": 5}
     assert installed["prediction"]["flow"]["held_out"]["cosine"]["mean"] == 0.99
+
+
+def test_a_model_of_exact_flow_is_trained_beside_the_one_that_is_installed(
+    tmp_path: Path, recorder: Recorder
+) -> None:
+    for _ in range(2):
+        assert stages.run_all(BOUNDED, tmp_path / "data", install=True)
+    assert recorder.ran == ["simulate", "train", "train on exact", "evaluate", "tables", "tables"]
+    assert (tmp_path / "data" / stages.EXACT_TRAINING / "checkpoint.pt").exists()
+    installed = json.loads((tmp_path / "checkpoints/finger/metrics.json").read_text())
+    assert installed["made_by"].endswith("--simulated --exact-flow")
+
+
+def test_exact_flow_asks_for_the_simulator() -> None:
+    with pytest.raises(ConfigError, match="leave out --through-ros"):
+        stages.Plan("finger", 5, 0, through_ros=True, exact_flow=True)
 
 
 def test_an_unfinished_recording_is_made_anew(tmp_path: Path, recorder: Recorder) -> None:

@@ -26,13 +26,14 @@ def evaluate(
     """Score predictions against the simulator's exact ones; draw what the model believes."""
     from njf_bringup.assessment import LoopOptions, assess
     from njf_bringup.paths import checkpoint_file, data_folder, robot_file, robot_name
+    from njf_bringup.stages import EXACT_TRAINING
     from njf_bringup.tables.text import summary_text
     from njf_control.robot import load_robot
 
     home = data_folder(robot)
     model = checkpoint or checkpoint_file(robot)
     folder = out or Path("out") / "evaluate" / robot_name(robot)
-    exact = home / "training_exact" / "checkpoint.pt"
+    exact = home / EXACT_TRAINING / "checkpoint.pt"
     loop = (
         LoopOptions(goals, seed=seed, workers=workers, exact_flow_checkpoint=exact)
         if closed_loop

@@ -25,10 +25,13 @@ def pipeline(
             help="Record data through driver, cameras and bag, or simulate them at once.",
         ),
     ] = False,
+    exact_flow: Annotated[
+        bool, typer.Option("--exact-flow", help="Also train on exact flow, as an upper bound.")
+    ] = False,
 ) -> None:
     """The whole way from a robot to its checkpoint; finished stages are not done again."""
     from njf_bringup.paths import data_folder
     from njf_bringup.stages import DEFAULT_STATES, STATES, Plan, run_all
 
-    plan = Plan(robot, states or STATES.get(robot, DEFAULT_STATES), seed, through_ros)
+    plan = Plan(robot, states or STATES.get(robot, DEFAULT_STATES), seed, through_ros, exact_flow)
     raise typer.Exit(0 if run_all(plan, home or data_folder(robot), install) else 1)
