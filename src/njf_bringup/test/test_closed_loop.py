@@ -91,6 +91,25 @@ def test_disturbances_are_seeded_and_spare_the_robot(finger):
     np.testing.assert_array_equal(first, second)
 
 
+def test_a_noisy_camera_is_seeded_and_as_noisy_as_a_webcam(finger):
+    robot = np.zeros((120, 160), bool)
+    grey = np.repeat(np.array([40, 200], np.uint8), 60)[:, None, None]
+    rgb = np.broadcast_to(grey, (120, 160, 3)).copy()
+
+    def images() -> list[np.ndarray]:
+        noisy = scenario(Disturbance.NOISE, finger, robot, np.random.default_rng(3))
+        return [noisy.seen(rgb, robot)[0] for _ in range(2)]
+
+    first, second = images()
+    np.testing.assert_array_equal([first, second], images())
+    noise = (first.astype(float) - second) / np.sqrt(2)  # what blur and compression add is alike
+    dark, bright = noise[:50].std(), noise[70:].std()
+    assert 1.2 < dark < bright < 3.0
+    np.testing.assert_allclose([first[:50].mean(), first[70:].mean()], [40, 200], atol=0.5)
+    middle = first[59:61].mean(axis=(1, 2))
+    assert 45 < middle[0] < middle[1] < 195  # the edge is blurred
+
+
 def test_the_interval_of_a_median_contains_it():
     figures = spread(np.arange(21.0))
     assert figures["median"] == 10.0

@@ -31,6 +31,11 @@ OCCLUDED_SHARE = 0.25  # of the robot's pixels in the middle of its range
 OFFSET_SHARE = 0.07  # of half the range: 5 deg for a joint of +-1.2 rad
 _GAINS = (0.6, 1.4)
 _TINT = 0.15
+# An inexpensive webcam indoors: compression leaves 2.3 grey levels in the middle of the range.
+READ_LEVELS = 2.0  # standard deviation of the electronics' noise [grey levels]
+SHOT_VARIANCE = 0.05  # of the light's own noise, per grey level [grey levels^2 / grey level]
+LENS_PX = 0.5  # standard deviation of the blur
+JPEG_QUALITY = 95  # such a camera sends motion JPEG
 
 
 class Disturbance(StrEnum):
@@ -42,6 +47,7 @@ class Disturbance(StrEnum):
     BACKGROUND = "background"
     OCCLUDER = "occluder"
     LIGHT = "light"
+    NOISE = "noise"
     OFFSET = "offset"
 
 
@@ -163,6 +169,29 @@ class Light(Nothing):
         return (rgb * self._gain + 0.5).clip(0, 255).astype(np.uint8), robot
 
 
+class Noise(Nothing):
+    """A real camera instead of a perfect one: blur, shot and read noise, and compression.
+
+    Every image gets noise of its own, the same in every run.
+    """
+
+    def __init__(self, channels: int, rng: np.random.Generator) -> None:
+        super().__init__(channels)
+        self._rng = rng
+
+    def seen(
+        self, rgb: UInt8[np.ndarray, "h w 3"], robot: Bool[np.ndarray, "h w"]
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+        """See `Scenario`."""
+        light = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), LENS_PX)
+        deviation = np.sqrt(READ_LEVELS**2 + SHOT_VARIANCE * light)
+        noise = deviation * self._rng.standard_normal(rgb.shape, dtype=np.float32)
+        image = np.rint(light + noise).clip(0, 255).astype(np.uint8)
+        _, sent = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        received = cv2.imdecode(sent, cv2.IMREAD_COLOR)[..., ::-1]
+        return np.ascontiguousarray(received, np.uint8), robot
+
+
 def scenario(
     kind: Disturbance,
     robot: RobotConfig,
@@ -182,6 +211,8 @@ def scenario(
             return Occluder(channels, mean_view, rng)
         case Disturbance.LIGHT:
             return Light(channels, rng)
+        case Disturbance.NOISE:
+            return Noise(channels, rng)
         case _:
             return Nothing(channels)
 
