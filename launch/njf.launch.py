@@ -96,7 +96,7 @@ def _bring_up(specs: list[NodeSpec]) -> list:
     paths = [spec.ready_path for spec in specs if spec.ready_path]
     if not paths:
         return [transition]
-    test = " && ".join(f"test -e '{path}'" for path in paths)
+    test = " && ".join(f"test -L '{path}'" for path in paths)  # it may point at an address
     wait = ExecuteProcess(
         cmd=["timeout", str(READY_TIMEOUT_S), "sh", "-c", f"until {test}; do sleep 0.1; done"],
         name="wait_until_ready",

@@ -148,7 +148,7 @@ class Supervisor:
 
     def _wait_for_path(self, spec: NodeSpec) -> None:
         deadline = time.monotonic() + self._startup_timeout_s
-        while not Path(spec.ready_path).exists():
+        while not os.path.lexists(spec.ready_path):  # a link may point at an address
             self.check()
             if time.monotonic() > deadline:
                 process = self.processes[spec.name]

@@ -1,8 +1,8 @@
 """Node `simulator`: the robot, its device and its cameras, as if they stood on the table.
 
 The device is what the robot's driver talks to: a servo bus on a pseudo-terminal, which the driver
-opens like a serial port, or a socket where `driver.kind` is simulated. Either is found through the
-symbolic link `port_link`.
+opens like a serial port, or a socket where `driver.kind` is simulated. It is found through the
+symbolic link `port_link`, whose target is a path or an address, see `drivers/address.py`.
 
 Cameras are rendered one after the other from one snapshot, so all images of a tick carry the same
 stamp: the instant of that snapshot. An image that nobody subscribes to is not rendered.
@@ -30,9 +30,7 @@ from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, pose
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
-from njf_sim.fakes.dynamixel import FakeDynamixelBus
-from njf_sim.fakes.dynamixel_servo import FakeServo
-from njf_sim.fakes.simulated import SimulatedDevice
+from njf_sim.fakes.make import Device, channel_ids, make_device
 from njf_sim.plant import SimulatedPlant, Snapshot
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
@@ -87,12 +85,9 @@ class SimulatorNode(Node):
         self._rate_hz: float = declare(
             self, "camera_rate_hz", 15.0, "Images per second and camera [Hz]", 0.5, 120.0, True
         )
-        channel_ids = [
-            index if channel.motor_id is None else channel.motor_id
-            for index, channel in enumerate(self._robot.channels)
-        ]
-        self._plant = SimulatedPlant(model, channel_ids, self._robot.channel_units)
-        self._device = self._make_device(channel_ids)
+        ids = channel_ids(self._robot)
+        self._plant = SimulatedPlant(model, ids, self._robot.channel_units)
+        self._device = self._make_device()
         self._plant.start()
         self._device.start()
         self._ticks = Figures()
@@ -166,7 +161,7 @@ class SimulatorNode(Node):
         )
         return cameras
 
-    def _make_device(self, channel_ids: list[int]) -> FakeDynamixelBus | SimulatedDevice:
+    def _make_device(self) -> Device:
         simulation = self._robot.simulation
         backlash_rad = declare(
             self,
@@ -186,16 +181,7 @@ class SimulatorNode(Node):
             0.2,
             True,
         )
-        if self._robot.driver.kind == "dynamixel":
-            return FakeDynamixelBus(
-                [FakeServo(i, self._plant, backlash_rad, delay_s) for i in channel_ids]
-            )
-        if backlash_rad or delay_s:
-            raise ConfigError(
-                f"backlash_rad {backlash_rad:g} and delay_s {delay_s:g} are those of simulated "
-                f"servos, but robot '{self._robot.name}' has none. Set both to 0."
-            )
-        return SimulatedDevice(self._robot, self._plant)
+        return make_device(self._robot, self._plant, backlash_rad, delay_s)
 
     def _make_link(self) -> Path | None:
         """Publish the path of the device as the symbolic link `port_link`."""

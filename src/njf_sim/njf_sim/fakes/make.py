@@ -1,0 +1,68 @@
+"""From a robot's configuration to the fake of its device."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from njf_control.robot import RobotConfig
+from njf_perception.errors import ConfigError
+from njf_sim.fakes.dynamixel import FakeDynamixelBus
+from njf_sim.fakes.dynamixel_servo import FakeServo
+from njf_sim.fakes.simulated import SimulatedDevice
+from njf_sim.plant import Plant
+
+
+@runtime_checkable
+class Device(Protocol):
+    """What a driver talks to, and what moves the plant.
+
+    Attributes:
+        port: where the driver finds it: a path, or an address in the driver's own notation.
+    """
+
+    port: str
+
+    def start(self) -> None:
+        """Power it."""
+        ...
+
+    def close(self) -> None:
+        """Unplug it; a connected driver sees that."""
+        ...
+
+
+def channel_ids(robot: RobotConfig) -> list[int]:
+    """By which number a plant knows each channel, see `Plant`."""
+    return [
+        index if channel.motor_id is None else channel.motor_id
+        for index, channel in enumerate(robot.channels)
+    ]
+
+
+def make_device(
+    robot: RobotConfig, plant: Plant, backlash_rad: float = 0.0, delay_s: float = 0.0
+) -> Device:
+    """The fake of the robot's device, not yet started.
+
+    Args:
+        robot: whose driver it serves.
+        plant: what it moves; knows the channels by `channel_ids`.
+        backlash_rad: play of each servo [rad].
+        delay_s: from goal position to motion of each servo [s].
+
+    Raises:
+        ConfigError: play or delay are asked of a robot without servos.
+    """
+    if robot.driver.kind == "dynamixel":
+        return FakeDynamixelBus(_servos(channel_ids(robot), plant, backlash_rad, delay_s))
+    if backlash_rad or delay_s:
+        raise ConfigError(
+            f"backlash_rad {backlash_rad:g} and delay_s {delay_s:g} are those of simulated "
+            f"servos, but robot '{robot.name}' has none. Set both to 0."
+        )
+    return SimulatedDevice(robot, plant)
+
+
+def _servos(
+    ids: Sequence[int], plant: Plant, backlash_rad: float, delay_s: float
+) -> list[FakeServo]:
+    return [FakeServo(motor_id, plant, backlash_rad, delay_s) for motor_id in ids]
