@@ -61,6 +61,9 @@ class CheckpointInfo(Config):
     workspace_max_m: list[float]
     perception: PixelNerfConfig
     jacobian: dict[str, Any] = Field(description="configuration of the Jacobian head")
+    confidence: dict[str, Any] | None = Field(
+        default=None, description="how raw signs become a confidence; none: not calibrated"
+    )
     training: dict[str, Any] = Field(default={}, description="configuration and data of training")
     git_revision: str = "unknown"
 
