@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from njf_control.jacobian.config import JacobianConfig
-from njf_control.jacobian.heads import HEADS, Head
+from njf_control.jacobian.heads import HEADS, Head, Sizes
 from njf_perception.checkpoint import Checkpoint, CheckpointInfo
 from njf_perception.config import parse_config
 from njf_perception.field import PointMlp
@@ -50,7 +50,7 @@ class JacobianField(nn.Module):
         self.octaves: Tensor
         self.register_buffer("octaves", octaves, persistent=False)
         told = code + channels * (1 + 2 * config.setpoint_octaves)
-        self.head: Head = HEADS[config.head](config, workspace, features, told, channels)
+        self.head: Head = HEADS[config.head](config, workspace, Sizes(features, told, channels))
         self.log_spread = PointMlp(config.uncertainty, features, told, 1)
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ trainer and losses. Frame: context camera; points [m]; commands: normalised.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -18,9 +19,23 @@ from njf_perception.workspace import Workspace
 
 LEVER_M = 0.1  # scale of linear motion per radian, so that both are learnt equally fast
 
+Points = Float[Tensor, "b n 3"]  # [m]
+Features = Float[Tensor, "b n c"]
+Code = Float[Tensor, "b g"]  # of the image
+Command = Float[Tensor, "b channels"]  # [normalised]
+Jacobians = Float[Tensor, "b n 3 channels"]  # [m per normalised command]
+
+
+class Sizes(NamedTuple):
+    """Lengths of a point's features and of the image's code, and the number of channels."""
+
+    features: int
+    code: int
+    channels: int
+
 
 class Head(nn.Module, ABC):
-    """Motion of points. Points have shape [b, n, 3], features [b, n, c], codes [b, g]."""
+    """Motion of points, given their features and the code of the image."""
 
     def __init__(self, workspace: Workspace, channels: int) -> None:
         super().__init__()
@@ -33,21 +48,10 @@ class Head(nn.Module, ABC):
         return self._workspace[0]
 
     @abstractmethod
-    def jacobian(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n 3 channels"]:
+    def jacobian(self, points: Points, features: Features, code: Code) -> Jacobians:
         """Derivative of the points by the command, at no command [m]."""
 
-    def move(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-        command: Float[Tensor, "b channels"],
-    ) -> Float[Tensor, "b n 3"]:
+    def move(self, points: Points, features: Features, code: Code, command: Command) -> Points:
         """Where points are after a finite command [m]; to first order unless a head knows more."""
         return points + (self.jacobian(points, features, code) @ command[:, None, :, None])[..., 0]
 
@@ -61,15 +65,13 @@ class TwistHead(Head):
     screw axes at once.
     """
 
-    def __init__(
-        self, config: JacobianConfig, workspace: Workspace, features: int, code: int, channels: int
-    ) -> None:
-        super().__init__(workspace, channels)
+    def __init__(self, config: JacobianConfig, workspace: Workspace, sizes: Sizes) -> None:
+        super().__init__(workspace, sizes.channels)
         self.per_channel = config.twists_per_channel
-        count = channels * self.per_channel
-        self.factor = PointMlp(config.field, features, code, count)
+        count = self.channels * self.per_channel
+        self.factor = PointMlp(config.field, sizes.features, sizes.code, count)
         self.twist = nn.Sequential(
-            nn.Linear(code, config.twist_hidden),
+            nn.Linear(sizes.code, config.twist_hidden),
             nn.ReLU(),
             nn.Linear(config.twist_hidden, config.twist_hidden),
             nn.ReLU(),
@@ -80,28 +82,16 @@ class TwistHead(Head):
             self.factor.last.bias.fill_(2.0)
             self.factor.last.weight.mul_(0.1)
 
-    def twists(
-        self, code: Float[Tensor, "b g"]
-    ) -> tuple[Float[Tensor, "b t 3"], Float[Tensor, "b t 3"]]:
+    def twists(self, code: Code) -> tuple[Float[Tensor, "b t 3"], Float[Tensor, "b t 3"]]:
         """Angular [rad] and linear [m] part of every twist about the workspace's centre."""
         raw = self.twist(code).unflatten(-1, (-1, 6))
         return raw[..., :3], LEVER_M * raw[..., 3:]
 
-    def factors(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n t"]:
+    def factors(self, points: Points, features: Features, code: Code) -> Float[Tensor, "b n t"]:
         """m(x), how much of each twist every point takes part in."""
         return torch.sigmoid(self.factor(self.workspace.normalize(points), features, code))
 
-    def jacobian(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n 3 channels"]:
+    def jacobian(self, points: Points, features: Features, code: Code) -> Jacobians:
         """See `Head`."""
         angular, linear = self.twists(code)
         arm = (points - self.workspace.center)[:, :, None]
@@ -110,13 +100,7 @@ class TwistHead(Head):
         per_channel = per_twist.unflatten(2, (self.channels, self.per_channel)).sum(3)
         return per_channel.transpose(-1, -2)
 
-    def move(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-        command: Float[Tensor, "b channels"],
-    ) -> Float[Tensor, "b n 3"]:
+    def move(self, points: Points, features: Features, code: Code, command: Command) -> Points:
         """The exponential of the summed twists, to third order."""
         angular, linear = self.twists(code)
         amount = command.repeat_interleave(self.per_channel, dim=-1)
@@ -131,18 +115,11 @@ class TwistHead(Head):
 class FreeHead(Head):
     """A free 3 x n matrix per point (the reference's `jacobian_mlp`)."""
 
-    def __init__(
-        self, config: JacobianConfig, workspace: Workspace, features: int, code: int, channels: int
-    ) -> None:
-        super().__init__(workspace, channels)
-        self.mlp = PointMlp(config.field, features, code, 3 * channels)
+    def __init__(self, config: JacobianConfig, workspace: Workspace, sizes: Sizes) -> None:
+        super().__init__(workspace, sizes.channels)
+        self.mlp = PointMlp(config.field, sizes.features, sizes.code, 3 * self.channels)
 
-    def jacobian(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n 3 channels"]:
+    def jacobian(self, points: Points, features: Features, code: Code) -> Jacobians:
         """See `Head`."""
         raw = self.mlp(self.workspace.normalize(points), features, code)
         return LEVER_M * raw.unflatten(-1, (3, self.channels))
@@ -153,23 +130,18 @@ class AttentionHead(Head):
 
     WIDTH = 64
 
-    def __init__(
-        self, config: JacobianConfig, workspace: Workspace, features: int, code: int, channels: int
-    ) -> None:
-        super().__init__(workspace, channels)
-        self.query = PointMlp(config.field, features, code, self.WIDTH)
-        self.tokens = nn.Parameter(torch.randn(1, channels, self.WIDTH) / math.sqrt(self.WIDTH))
+    def __init__(self, config: JacobianConfig, workspace: Workspace, sizes: Sizes) -> None:
+        super().__init__(workspace, sizes.channels)
+        self.query = PointMlp(config.field, sizes.features, sizes.code, self.WIDTH)
+        self.tokens = nn.Parameter(
+            torch.randn(1, self.channels, self.WIDTH) / math.sqrt(self.WIDTH)
+        )
         self.attend = nn.ModuleList(
             nn.MultiheadAttention(self.WIDTH, 4, batch_first=True) for _ in range(2)
         )
-        self.out = nn.Linear(self.WIDTH, 3 * channels)
+        self.out = nn.Linear(self.WIDTH, 3 * self.channels)
 
-    def jacobian(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n 3 channels"]:
+    def jacobian(self, points: Points, features: Features, code: Code) -> Jacobians:
         """See `Head`."""
         x = self.query(self.workspace.normalize(points), features, code)
         tokens = self.tokens.expand(len(x), -1, -1)
@@ -185,19 +157,12 @@ class ImageHead(Head):
     camera alone, for it says nothing about other views.
     """
 
-    def __init__(
-        self, config: JacobianConfig, workspace: Workspace, features: int, code: int, channels: int
-    ) -> None:
-        super().__init__(workspace, channels)
-        size = config.field.model_copy(update={"frequencies": 0})
-        self.mlp = PointMlp(size, features, code, 2 * channels)
+    def __init__(self, config: JacobianConfig, workspace: Workspace, sizes: Sizes) -> None:
+        super().__init__(workspace, sizes.channels)
+        flat = config.field.model_copy(update={"frequencies": 0})
+        self.mlp = PointMlp(flat, sizes.features, sizes.code, 2 * self.channels)
 
-    def jacobian(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n 3 channels"]:
+    def jacobian(self, points: Points, features: Features, code: Code) -> Jacobians:
         """See `Head`."""
         raw = self.mlp(torch.zeros_like(points), features, code)
         lateral = LEVER_M * raw.unflatten(-1, (2, self.channels))
@@ -211,30 +176,17 @@ class DirectHead(Head):
 
     STEP = 0.05  # of the central differences that make a Jacobian of it [normalised]
 
-    def __init__(
-        self, config: JacobianConfig, workspace: Workspace, features: int, code: int, channels: int
-    ) -> None:
-        super().__init__(workspace, channels)
-        self.mlp = PointMlp(config.field, features, code + channels, 3)
+    def __init__(self, config: JacobianConfig, workspace: Workspace, sizes: Sizes) -> None:
+        super().__init__(workspace, sizes.channels)
+        self.mlp = PointMlp(config.field, sizes.features, sizes.code + self.channels, 3)
 
-    def move(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-        command: Float[Tensor, "b channels"],
-    ) -> Float[Tensor, "b n 3"]:
+    def move(self, points: Points, features: Features, code: Code, command: Command) -> Points:
         """See `Head`."""
         # Commands are a tenth of a unit; the network wants numbers near one.
         told = torch.cat([code, 10 * command], dim=-1)
         return points + LEVER_M * self.mlp(self.workspace.normalize(points), features, told)
 
-    def jacobian(
-        self,
-        points: Float[Tensor, "b n 3"],
-        features: Float[Tensor, "b n c"],
-        code: Float[Tensor, "b g"],
-    ) -> Float[Tensor, "b n 3 channels"]:
+    def jacobian(self, points: Points, features: Features, code: Code) -> Jacobians:
         """Central differences of `move`."""
         columns = []
         for channel in range(self.channels):
@@ -246,7 +198,7 @@ class DirectHead(Head):
         return torch.stack(columns, dim=-1)
 
 
-HEADS: dict[str, Callable[[JacobianConfig, Workspace, int, int, int], Head]] = {
+HEADS: dict[str, Callable[[JacobianConfig, Workspace, Sizes], Head]] = {
     "twist": TwistHead,
     "free": FreeHead,
     "attention": AttentionHead,
