@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field
 
+from njf_control.solver.robust import huber_weights, normal_equations
 from njf_perception.config import Config
 
 _ROUNDS = 3  # of reweighting
@@ -145,10 +146,9 @@ class JacobianCorrection:
         N: Float[np.ndarray, "k k"],
     ) -> tuple[Float[np.ndarray, "kk kk"], Float[np.ndarray, " kk"]]:
         """Information and evidence of one motion, points weighted by their residuals at N."""
-        w = weights * _huber(e - A @ (N @ du), self.config.noise_px)
-        w = w / self.config.noise_px**2
-        AwA = np.einsum("n,ndk,ndl->kl", w, A, A)
-        Awe = np.einsum("n,ndk,nd->k", w, A, e)
+        lengths = np.linalg.norm(e - A @ (N @ du), axis=1)
+        w = weights * huber_weights(lengths, _ordinary_px(lengths, self.config.noise_px))
+        AwA, Awe = normal_equations(A, e, w / self.config.noise_px**2)
         return np.kron(AwA, np.outer(du, du)), np.outer(Awe, du).ravel()
 
     def _solve(
@@ -202,8 +202,6 @@ def _usable(
     return plausible & (weights > 0) & (weights <= _LARGEST)  # comparisons with NaN are false
 
 
-def _huber(residuals: Float[np.ndarray, "n 2"], noise_px: float) -> Float[np.ndarray, " n"]:
-    """Weights of points; what is ordinary among them counts in full, however large it is."""
-    length = np.linalg.norm(residuals, axis=1)
-    ordinary = max(2.0 * noise_px, 1.5 * _NORMAL_MEDIAN * float(np.median(length)))
-    return np.minimum(1.0, ordinary / np.maximum(length, 1e-9))
+def _ordinary_px(lengths: Float[np.ndarray, " n"], noise_px: float) -> float:
+    """Residual up to which points count in full: what is ordinary among them, however large."""
+    return max(2.0 * noise_px, 1.5 * _NORMAL_MEDIAN * float(np.median(lengths)))

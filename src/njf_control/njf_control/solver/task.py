@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float
 
+from njf_control.solver.robust import huber_weights, normal_equations
 from njf_perception.camera import project
 
 
@@ -78,11 +79,8 @@ class _Tracking(ABC):
     def objective(self, u: Float[np.ndarray, " k"]) -> Objective:
         """See `Task`. One step of iteratively reweighted least squares with Huber weights."""
         r, A = self.linearise(u)
-        length = np.linalg.norm(r, axis=1)
-        w = self._weights * np.minimum(1.0, self._huber_px / np.maximum(length, 1e-9))
-        H = np.einsum("n,ndk,ndl->kl", w, A, A)
-        c = np.einsum("n,ndk,nd->k", w, A, r - A @ u)
-        return Objective(H, c)
+        w = self._weights * huber_weights(np.linalg.norm(r, axis=1), self._huber_px)
+        return Objective(*normal_equations(A, r - A @ u, w))
 
     def error_px(self, u: Float[np.ndarray, " k"]) -> float:
         """See `Task`."""
