@@ -2,7 +2,7 @@
 
 import array
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -250,78 +250,80 @@ def robot_file(tmp_path: Path) -> Path:
     return file
 
 
+class FakeRobot:
+    """Moves its set-points at a limited rate; shows the block where they are.
+
+    Attributes:
+        node: speaks for cameras and driver; to be spun.
+        silent_cameras, silent_driver, safety: to break it on purpose.
+        position: where the channels are [rad].
+    """
+
+    def __init__(self) -> None:
+        from rclpy.node import Node
+        from rclpy.qos import DurabilityPolicy, QoSProfile
+        from sensor_msgs.msg import CameraInfo, Image
+
+        from njf_msgs.msg import Command, CommandApplied, SafetyState
+        from tf2_msgs.msg import TFMessage
+
+        self.silent_cameras: set[str] = set()
+        self.silent_driver = False
+        self.safety = SafetyState.READY
+        self.position = np.zeros(2)
+        self._goal = np.zeros(2)
+        self._lock = threading.Lock()
+        self.node = node = Node("fake_robot")
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._images = {c: node.create_publisher(Image, f"{c}/image_raw", 5) for c in CAMERAS}
+        self._infos = {c: node.create_publisher(CameraInfo, f"{c}/camera_info", 5) for c in CAMERAS}
+        self._applied = node.create_publisher(CommandApplied, "command_applied", 10)
+        self._safety = node.create_publisher(SafetyState, "safety_state", latched)
+        self._transforms = node.create_publisher(TFMessage, "/tf_static", latched)
+        self._transforms.publish(Messages().static_transforms(1))
+        node.create_subscription(Command, "command", self._on_command, 1)
+        node.create_timer(0.02, self._cycle)
+        node.create_timer(0.08, self._show)
+
+    def _on_command(self, message: Any) -> None:
+        from njf_msgs.msg import SafetyState
+
+        if self.safety == SafetyState.READY:
+            self.safety = SafetyState.RUNNING
+        with self._lock:
+            self._goal = np.array(message.values)
+
+    def _cycle(self) -> None:
+        from njf_msgs.msg import CommandApplied, SafetyState
+
+        if self.silent_driver:
+            return
+        with self._lock:
+            if self.safety == SafetyState.RUNNING:
+                self.position = self.position + np.clip(self._goal - self.position, -0.2, 0.2)
+            position = self.position
+        message = CommandApplied()
+        message.header.stamp = self.node.get_clock().now().to_msg()
+        message.channel_names = list(CHANNELS)
+        message.requested = message.applied = message.measured = position.tolist()
+        message.alterations = array.array("B", [0, 0])
+        self._applied.publish(message)
+        self._safety.publish(SafetyState(state=self.safety, reason="test"))
+
+    def _show(self) -> None:
+        stamp_ns = self.node.get_clock().now().nanoseconds
+        messages, position = Messages(), self.position
+        for i, name in enumerate(CAMERAS):
+            if name not in self.silent_cameras:
+                frame = f"{name}_optical_frame"
+                pixels = picture(i, position)[0]
+                self._images[name].publish(messages.image(stamp_ns, frame, pixels))
+                self._infos[name].publish(messages.camera_info(stamp_ns, frame))
+
+
 @pytest.fixture
-def fake_robot(spin: Callable[..., None]) -> Iterator[Any]:
+def fake_robot(spin: Callable[..., None]) -> FakeRobot:
     """Cameras and driver of the toy on a live graph; its attributes break it on purpose."""
-    robot = _fake_robot()
-    spin(robot)
-    yield robot
-
-
-def _fake_robot() -> Any:
-    from rclpy.node import Node
-    from rclpy.qos import DurabilityPolicy, QoSProfile
-    from sensor_msgs.msg import CameraInfo, Image
-
-    from njf_msgs.msg import Command, CommandApplied, SafetyState
-    from tf2_msgs.msg import TFMessage
-
-    class FakeRobot(Node):
-        """Moves its set-points at a limited rate; shows the block where they are."""
-
-        def __init__(self) -> None:
-            super().__init__("fake_robot")
-            self.silent_cameras: set[str] = set()
-            self.silent_driver = False
-            self.safety = SafetyState.READY
-            self.position = np.zeros(2)
-            self._goal = np.zeros(2)
-            self._lock = threading.Lock()
-            latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-            self._images = {
-                name: self.create_publisher(Image, f"{name}/image_raw", 5) for name in CAMERAS
-            }
-            self._infos = {
-                name: self.create_publisher(CameraInfo, f"{name}/camera_info", 5)
-                for name in CAMERAS
-            }
-            self._applied = self.create_publisher(CommandApplied, "command_applied", 10)
-            self._safety = self.create_publisher(SafetyState, "safety_state", latched)
-            self._transforms = self.create_publisher(TFMessage, "/tf_static", latched)
-            self._transforms.publish(Messages().static_transforms(1))
-            self.create_subscription(Command, "command", self._on_command, 1)
-            self.create_timer(0.02, self._cycle)
-            self.create_timer(0.08, self._show)
-
-        def _on_command(self, message: Command) -> None:
-            if self.safety == SafetyState.READY:
-                self.safety = SafetyState.RUNNING
-            with self._lock:
-                self._goal = np.array(message.values)
-
-        def _cycle(self) -> None:
-            if self.silent_driver:
-                return
-            with self._lock:
-                if self.safety == SafetyState.RUNNING:
-                    self.position = self.position + np.clip(self._goal - self.position, -0.2, 0.2)
-                position = self.position
-            message = CommandApplied()
-            message.header.stamp = self.get_clock().now().to_msg()
-            message.channel_names = list(CHANNELS)
-            message.requested = message.applied = message.measured = position.tolist()
-            message.alterations = array.array("B", [0, 0])
-            self._applied.publish(message)
-            self._safety.publish(SafetyState(state=self.safety, reason="test"))
-
-        def _show(self) -> None:
-            stamp_ns = self.get_clock().now().nanoseconds
-            messages, position = Messages(), self.position
-            for i, name in enumerate(CAMERAS):
-                if name not in self.silent_cameras:
-                    frame = f"{name}_optical_frame"
-                    pixels = picture(i, position)[0]
-                    self._images[name].publish(messages.image(stamp_ns, frame, pixels))
-                    self._infos[name].publish(messages.camera_info(stamp_ns, frame))
-
-    return FakeRobot()
+    robot = FakeRobot()
+    spin(robot.node)
+    return robot

@@ -157,7 +157,7 @@ def test_kill_9_loses_at_most_the_last_seconds(
     )
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    killed_ns = fake_robot.get_clock().now().nanoseconds
+    killed_ns = fake_robot.node.get_clock().now().nanoseconds
     assert not (bag / "metadata.yaml").exists()
     reader = BagReader(bag)
     messages = list(reader.messages())
