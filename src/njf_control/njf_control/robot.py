@@ -130,6 +130,13 @@ class RobotConfig(Config):
         for what, names in (("channel", self.channel_names), ("camera", self.camera_names)):
             if len(set(names)) != len(names) or not names:
                 raise ValueError(f"{what} names must be unique and at least one: {names}")
+        if held := sorted(set(self.simulation.hold) & set(self.channel_names)):
+            raise ValueError(f"simulation.hold fixes {held}, which are channels: name either once")
+        if not (np.array(self.workspace_min_m) < self.workspace_max_m).all():
+            raise ValueError(
+                f"workspace_min_m {self.workspace_min_m} must be below workspace_max_m "
+                f"{self.workspace_max_m} in every axis"
+            )
         if self.driver.kind == "dynamixel":
             ids = self.motor_ids
             if None in ids or len(set(ids)) != len(ids):

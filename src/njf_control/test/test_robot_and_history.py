@@ -29,6 +29,25 @@ def test_two_channels_cannot_share_a_motor(tmp_path: Path) -> None:
     assert load_robot(changed(tmp_path, 9)).channels[1].motor_id == 9
 
 
+@pytest.mark.parametrize(
+    ("section", "content", "message"),
+    [
+        ("simulation", {"mjcf": "finger.xml", "hold": {"joint_1": 0.0}}, "name either once"),
+        ("simulation", {"mjcf": "finger.xml", "tips": []}, "simulation.tips"),
+        ("driver", {"kind": "telepathy"}, "kind"),
+        ("workspace_max_m", [0.2, -0.9, 0.3], "must be below workspace_max_m"),
+        ("rest_s", float("nan"), "rest_s"),
+    ],
+)
+def test_a_robot_that_contradicts_itself_is_refused(
+    tmp_path: Path, section: str, content: object, message: str
+) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(FINGER.read_text()) | {section: content}))
+    with pytest.raises(ConfigError, match=message):
+        load_robot(path)
+
+
 def test_a_gate_too_slow_for_its_watchdog_is_refused() -> None:
     robot = load_robot(FINGER)
     with pytest.raises(ConfigError, match="expected at least 20 Hz"):

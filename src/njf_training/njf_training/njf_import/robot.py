@@ -78,8 +78,8 @@ def describe_robot(
                 for view, role in zip(views, roles, strict=True)
             ],
             "simulation": {"mjcf": "unavailable.xml"},
-            "workspace_min_m": [0.0, 0.0, 0.0],
-            "workspace_max_m": [0.0, 0.0, 0.0],
+            "workspace_min_m": [-1.0, -1.0, -1.0],
+            "workspace_max_m": [1.0, 1.0, 1.0],
         }
     )
 
