@@ -20,7 +20,7 @@ from njf_perception.config import parse_config
 from njf_perception.errors import DataError
 from njf_training.train import TrainConfig
 
-JUDGED_MOTIONS = 60
+JUDGED_MOTIONS = 24
 
 
 @dataclass(frozen=True)
