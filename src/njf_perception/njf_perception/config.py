@@ -27,14 +27,23 @@ def load_config(path: str | Path, schema: type[ConfigT]) -> ConfigT:
         ConfigError: the file is missing, is no YAML mapping, or does not fit the schema; the
             message names every offending key, what it held and which keys are valid there.
     """
-    path = Path(path)
+    return parse_config(read_yaml(path), schema, str(path))
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Whatever a YAML file holds, unchecked; for contents that are changed before `parse_config`.
+
+    Raises:
+        ConfigError: the file is missing, unreadable or no YAML.
+    """
     try:
-        data = yaml.safe_load(path.read_text())
+        return yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. Check the path or the robot's name.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    return parse_config(data, schema, str(path))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Name a YAML file.") from None
 
 
 def parse_config(data: Any, schema: type[ConfigT], origin: str) -> ConfigT:

@@ -57,6 +57,14 @@ def test_a_wrong_entry_is_named(tmp_path, old, new, complaint):
     assert complaint in str(error.value) and "robot.yaml" in str(error.value)
 
 
+def test_what_is_no_readable_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path, Robot)
+    (tmp_path / "photo.yaml").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(ConfigError, match=r"photo\.yaml: not valid YAML"):
+        load_config(tmp_path / "photo.yaml", Robot)
+
+
 def test_every_wrong_entry_is_named_at_once(tmp_path):
     with pytest.raises(ConfigError) as error:
         load(tmp_path, GOOD.replace("10.0", "fast").replace("rate_hz: 5", "rate: 5"))

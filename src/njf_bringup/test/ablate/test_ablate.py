@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from njf_bringup.ablate import request
 from njf_bringup.ablate import run as ablate_run
 from njf_bringup.ablate.cells import BASE, WHOLE, Cell, merged, rows
 from njf_bringup.ablate.picture import ablation_picture
-from njf_bringup.ablate.request import make_ablation, select_rows
+from njf_bringup.ablate.request import make_ablation, select_rows, shortened
 from njf_bringup.ablate.robots import training_cameras, with_all_cameras, within
 from njf_bringup.ablate.run import Ablation, run_ablation
 from njf_bringup.ablate.summary import markdown
@@ -18,6 +19,7 @@ from njf_control.robot import RobotConfig, load_robot
 from njf_perception.errors import ConfigError, DataError
 
 CAMERAS = [f"camera_{i}" for i in range(12)]
+from njf_training.train_config import TrainConfig
 
 
 @pytest.fixture
@@ -38,6 +40,18 @@ def test_the_narrow_robot_stays_around_its_middle(poppy: RobotConfig) -> None:
     assert (narrow.lower + narrow.upper).tolist() == pytest.approx(poppy.lower + poppy.upper)
     reach = (narrow.upper - narrow.lower) / (poppy.upper - poppy.lower)
     assert reach.tolist() == pytest.approx([0.5] * 6)
+
+
+def test_a_wrong_training_configuration_is_named_before_anything_is_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config" / "training" / "poppy.yaml"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setattr(request, "root", lambda: tmp_path)
+    for content, message in (("stepz: 3", "unknown key 'stepz'"), ("", "expected a mapping")):
+        file.write_text(content)
+        with pytest.raises(ConfigError, match=message):
+            make_ablation("poppy", tmp_path / "out", 10, 300, 1, 1)
 
 
 def test_every_cell_differs_from_the_baseline_in_one_thing() -> None:
@@ -116,6 +130,16 @@ def test_another_question_does_not_mix_with_this_one(
                 run_ablation(ablation, select_rows(ablation, "flow"))
         else:
             run_ablation(ablation, select_rows(ablation, "flow"))
+
+
+def test_a_shorter_training_warms_up_and_forgets_faster() -> None:
+    whole = TrainConfig(steps=4000, warmup_steps=200, ema=0.998)
+    assert shortened(whole, 1000) == {
+        "steps": 1000,
+        "warmup_steps": 50,
+        "ema": pytest.approx(0.992),
+    }
+    TrainConfig(**shortened(whole, 1))
 
 
 def test_unknown_groups_are_told_and_threads_follow_the_jobs(tmp_path: Path) -> None:
