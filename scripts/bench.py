@@ -62,12 +62,12 @@ def main() -> None:
     tracker.start(frame.rgb, points)
 
     def at_the_tracks() -> None:
-        field(scene, scene.surface(pixels)[0])
+        field.evaluate(scene, scene.surface(pixels)[0])
 
     def control_step() -> None:
         encoded = model.encode(frame.rgb, camera)
         tracker.update(frame.rgb)
-        field(encoded, encoded.surface(pixels)[0])
+        field.evaluate(encoded, encoded.surface(pixels)[0])
 
     print(f"{'one CPU thread':<58}{'ms':>9}{'other ms':>10}{'ratio':>10}")
     compare(
@@ -78,7 +78,7 @@ def main() -> None:
     compare(
         "Jacobian: at the tracks / at every second pixel",
         at_the_tracks,
-        lambda: field(scene, scene.surface(everywhere)[0]),
+        lambda: field.evaluate(scene, scene.surface(everywhere)[0]),
     )
     compare(
         "encode, track and Jacobian / rendering the image itself",

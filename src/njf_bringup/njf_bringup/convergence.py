@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
+from njf_bringup.closed_loop.pictures import padded
 from njf_bringup.closed_loop.run import Results
 from njf_bringup.closed_loop.trial import TrialResult
 
@@ -55,11 +56,9 @@ def _tips(trials: Sequence[TrialResult]) -> Float[np.ndarray, "n t"]:
 
 
 def held(curves: Sequence[Sequence[float]]) -> Float[np.ndarray, "n t"]:
-    """Curves of one length: a goal that ended keeps its last error."""
-    lengths = [len(curve) for curve in curves]
-    longest = int(np.ceil(np.quantile(lengths, _LAST_STEP_SHARE)))
-    rows = [[*curve, *[curve[-1]] * longest][:longest] for curve in curves]
-    return np.array(rows, float)
+    """Curves of one length, see `padded`; what only the few longest have is cut."""
+    longest = np.quantile([len(curve) for curve in curves], _LAST_STEP_SHARE)
+    return padded(curves)[:, : int(np.ceil(longest))]
 
 
 def _draw(axis: Axes, curves: Float[np.ndarray, "n t"], label: str, color: str) -> None:

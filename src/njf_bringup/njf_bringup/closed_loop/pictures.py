@@ -12,9 +12,8 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from njf_bringup.closed_loop.trial import TrialResult
 from njf_bringup.closed_loop.waypoints import Waypoint
+from njf_bringup.style import FAINT, GOAL, INK, NOW, plain
 from njf_perception.camera import Camera, invert, transform
-
-INK, FAINT, NOW, GOAL = "#1f2933", "#9aa5b1", "#1192b3", "#d6336c"
 
 
 def write_convergence(
@@ -121,7 +120,7 @@ def _convergence(
     axes.set_title(text, fontsize=11, color=INK, loc="left")
     axes.set_xlabel("images", color=INK)
     axes.set_ylabel(unit, color=INK)
-    _plain(axes)
+    plain(axes)
 
 
 def _wanted(points: Sequence[Waypoint]) -> Float[np.ndarray, "n 3"]:
@@ -159,7 +158,7 @@ def _plane(
     axes.set_aspect("equal", adjustable="datalim")
     axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, 1.1), ncols=2)
     axes.set_xlabel("mm", color=INK)
-    _plain(axes)
+    plain(axes)
 
 
 def _bars(axes: Axes, points: Sequence[Waypoint], errors_mm: Sequence[float]) -> None:
@@ -171,12 +170,4 @@ def _bars(axes: Axes, points: Sequence[Waypoint], errors_mm: Sequence[float]) ->
     axes.set_title("distance from every waypoint (corners red)", fontsize=11, color=INK, loc="left")
     axes.set_ylabel("mm", color=INK)
     axes.set_xlabel("waypoint", color=INK)
-    _plain(axes)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.grid(color="#e4e7eb", lw=0.6)
-    axes.set_axisbelow(True)
+    plain(axes)

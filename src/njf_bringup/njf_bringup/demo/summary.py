@@ -13,8 +13,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from njf_bringup.demo.overlay import draw
 from njf_bringup.demo.results import Picture, TrialRecord
 from njf_bringup.demo.verdict import criteria, error, start
+from njf_bringup.style import FAINT, GOAL, INK, NOW, plain
 
-INK, FAINT, NOW, GOAL = "#1f2933", "#9aa5b1", "#1192b3", "#d6336c"
 ROWS = 3  # goals shown as pictures
 
 
@@ -84,7 +84,7 @@ def _error_curves(axes: Axes, records: Sequence[TrialRecord]) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
-    _plain(axes)
+    plain(axes)
 
 
 def _histogram(axes: Axes, metrics: Mapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ def _histogram(axes: Axes, metrics: Mapping[str, Any]) -> None:
     axes.set_xlabel(unit, color=INK, labelpad=0)
     axes.set_ylabel("goals", color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    _plain(axes)
+    plain(axes)
 
 
 def _figures(axes: Axes, metrics: Mapping[str, Any]) -> None:
@@ -122,11 +122,3 @@ def _figures(axes: Axes, metrics: Mapping[str, Any]) -> None:
         axes.text(0.0, height, label, fontsize=11, color=INK)
         axes.text(0.78, height, value, fontsize=11, ha="right", color=INK, fontweight="bold")
         axes.text(0.98, height, bound, fontsize=11, ha="right", color=FAINT if met else GOAL)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.grid(color="#e4e7eb", lw=0.6)
-    axes.set_axisbelow(True)

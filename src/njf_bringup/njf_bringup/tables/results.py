@@ -41,7 +41,8 @@ below 3 deg, without servos tip error below 3 mm."""
 
 _ABLATION = """## What matters: ablation on {robot}
 
-`njf ablate --robot {robot}`. Mean and standard deviation over {seeds} seeds; {steps} steps each."""
+`njf ablate --robot {robot}`. Mean and standard deviation over up to {seeds} seeds; {steps} steps
+each."""
 
 
 def read_metrics(checkpoints: Path, robots: Sequence[str]) -> dict[str, dict[str, Any]]:
