@@ -17,9 +17,9 @@ from njf_bringup.ablate.summary import markdown
 from njf_bringup.paths import robot_file
 from njf_control.robot import RobotConfig, load_robot
 from njf_perception.errors import ConfigError, DataError
+from njf_training.train_config import TrainConfig
 
 CAMERAS = [f"camera_{i}" for i in range(12)]
-from njf_training.train_config import TrainConfig
 
 
 @pytest.fixture
