@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from njf_bringup.graph import Value, load_graph
-from njf_bringup.paths import data_folder, robot_file
+from njf_bringup.paths import data_folder, robot_file, root
 from njf_bringup.resolve import parse_arguments, resolve, substitute
 from njf_perception.errors import ConfigError
 
@@ -38,10 +38,11 @@ def test_simulator_and_driver_share_the_port_of_this_run(tmp_path: Path) -> None
 
 
 def test_a_simulated_robot_runs_with_its_simulator_only() -> None:
-    simulator, driver = resolve(load_graph(), {"task": "none", "robot": "pneumatic"}).nodes
+    pointer = {"task": "none", "robot": str(root() / "docs" / "examples" / "pointer.yaml")}
+    simulator, driver = resolve(load_graph(), pointer).nodes
     assert simulator.parameters["port_link"] == driver.parameters["port"]
-    with pytest.raises(ConfigError, match="'pneumatic' exists only in the simulation.*--sim"):
-        resolve(load_graph(), {"task": "none", "robot": "pneumatic", "sim": False})
+    with pytest.raises(ConfigError, match="'pointer' exists only in the simulation.*--sim"):
+        resolve(load_graph(), pointer | {"sim": False})
 
 
 def test_a_robot_file_anywhere_is_a_robot(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
+from njf_control.drivers.base import NoAnswerError, Notice, RobotDriver, RobotState
 from njf_control.safety import GateOutput, SafetyGate, Verdict
 from njf_perception.errors import NjfError
 
@@ -58,6 +58,11 @@ class ControlLoop:
     def statistics(self) -> Mapping[str, int]:
         """Counts of the driver's requests and errors."""
         return self._driver.statistics
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the driver has to say about its hardware."""
+        return self._driver.notices
 
     def connect(self) -> None:
         """Open and check the device.

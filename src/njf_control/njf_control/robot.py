@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
+from njf_control.drivers.pressure.config import PressureBoardConfig, VtemConfig
 from njf_perception.config import Config, load_config
 
 
@@ -50,7 +51,10 @@ class SimulatedConfig(Config):
     rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
 
 
-DriverConfig = Annotated[DynamixelConfig | SimulatedConfig, Field(discriminator="kind")]
+DriverConfig = Annotated[
+    DynamixelConfig | VtemConfig | PressureBoardConfig | SimulatedConfig,
+    Field(discriminator="kind"),
+]
 
 
 class SafetyConfig(Config):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
@@ -101,12 +102,15 @@ class PressurePlant(ObedientPlant):
 
 
 class SoftBench:
-    """The pneumatic hand behind `port`, a link that survives the simulator's end."""
+    """The pneumatic hand without its valves behind `port`, a link that survives the simulator."""
 
     def __init__(self, link: Path) -> None:
         self.port = str(link)
         self._link = link
-        self.robot_file = ROBOTS / "pneumatic.yaml"
+        config = yaml.safe_load((ROBOTS / "pneumatic.yaml").read_text())
+        config["driver"] = {"kind": "simulated", "rate_hz": 50.0}
+        self.robot_file = link.with_name("soft_robot.yaml")
+        self.robot_file.write_text(yaml.safe_dump(config))
         self.robot = load_robot(self.robot_file)
         self.plant = PressurePlant(dict.fromkeys(range(5), 0.0))
         self.plug()

@@ -28,6 +28,15 @@ class RobotState:
     """What the hardware itself complains about, in words; empty when all is well."""
 
 
+@dataclass(frozen=True)
+class Notice:
+    """One fact about the hardware that a person should know though nothing has failed."""
+
+    name: str  # what it is about, such as `communication time-out`
+    text: str
+    is_warning: bool = False
+
+
 class RobotDriver(ABC):
     """Moves one robot's channels. A context manager: leaving it reaches the safe state.
 
@@ -88,6 +97,11 @@ class RobotDriver(ABC):
     @abstractmethod
     def statistics(self) -> Mapping[str, int]:
         """Counts of requests and errors since the driver was made."""
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What became of the device's own safety, and the like; known once it is connected."""
+        return ()
 
     def __enter__(self) -> "RobotDriver":
         """Connect."""

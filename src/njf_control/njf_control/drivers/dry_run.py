@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from njf_control.drivers.base import RobotDriver, RobotState
+from njf_control.drivers.base import Notice, RobotDriver, RobotState
 
 
 class DryRunDriver(RobotDriver):
@@ -19,6 +19,11 @@ class DryRunDriver(RobotDriver):
     def statistics(self) -> Mapping[str, int]:
         """Counts of the wrapped driver."""
         return self._inner.statistics
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the wrapped driver has to say."""
+        return self._inner.notices
 
     def connect(self) -> None:
         """Open and check the real device."""

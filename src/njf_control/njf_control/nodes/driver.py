@@ -142,6 +142,7 @@ class DriverNode(GuardedLifecycleNode):
         driver = make_driver(robot, self._value("port"), self._value("dry_run"))
         loop = ControlLoop(driver, gate, 1.0 / rate_hz)
         loop.connect()
+        self._tell(loop)
         self._robot, self._loop, self._early_stop = robot, loop, None
         self._timer = self.create_timer(loop.period_s, self._on_timer, clock=self._steady)
         self._publish_safety_change()
@@ -151,6 +152,15 @@ class DriverNode(GuardedLifecycleNode):
             self._loop.activate()
             self._image_stamp = Time()
             self._publish_safety_change()
+
+    def _tell(self, loop: ControlLoop) -> None:
+        """Log once what a person should know; the diagnostics repeat it."""
+        for notice in loop.notices:
+            text = f"{notice.name}: {notice.text}"
+            if notice.is_warning:
+                self.get_logger().error(text)
+            else:
+                self.get_logger().info(text)
 
     def _release(self) -> TransitionCallbackReturn:
         """Safe state, port closed. The gate stays, with it a latched emergency stop."""
@@ -272,6 +282,7 @@ class DriverNode(GuardedLifecycleNode):
         msg.status = [
             messages.gate_status(loop.gate, time.monotonic(), writers),
             messages.bus_status(statistics, self._statistics, loop_hz, 1.0 / loop.period_s),
+            *messages.notice_statuses(loop.notices),
         ]
         if loop.state is not None:
             msg.status += messages.channel_statuses(self._robot.channel_names, loop.state)

@@ -10,7 +10,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from njf_control.control_loop import Cycle
-from njf_control.drivers.base import RobotState
+from njf_control.drivers.base import Notice, RobotState
 from njf_control.safety import GateState, SafetyGate
 from njf_msgs.msg import CommandApplied, SafetyState
 
@@ -95,6 +95,19 @@ def bus_status(
     elif 0.0 < loop_hz < 0.8 * wanted_hz:
         level, message = DiagnosticStatus.WARN, "the loop is slower than rate_hz"
     return _status("driver: bus", level, message, {**statistics, "loop_hz": f"{loop_hz:.1f}"})
+
+
+def notice_statuses(notices: Sequence[Notice]) -> list[DiagnosticStatus]:
+    """What the driver has to say about its hardware, one status each."""
+    return [
+        _status(
+            f"driver: {notice.name}",
+            DiagnosticStatus.WARN if notice.is_warning else DiagnosticStatus.OK,
+            notice.text,
+            {},
+        )
+        for notice in notices
+    ]
 
 
 def channel_statuses(names: Sequence[str], state: RobotState) -> list[DiagnosticStatus]:

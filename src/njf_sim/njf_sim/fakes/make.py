@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from njf_control.drivers.pressure.config import (
+    PressureBoardConfig,
+    VtemConfig,
+    output_of_each_channel,
+)
 from njf_control.robot import RobotConfig
 from njf_perception.errors import ConfigError
+from njf_sim.fakes.chambers import Chambers
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
+from njf_sim.fakes.pressure_board import FakePressureBoard
 from njf_sim.fakes.simulated import SimulatedDevice
+from njf_sim.fakes.vtem import FakeVtem
 from njf_sim.plant import Plant
 
 
@@ -59,6 +67,8 @@ def make_device(
             f"backlash_rad {backlash_rad:g} and delay_s {delay_s:g} are those of simulated "
             f"servos, but robot '{robot.name}' has none. Set both to 0."
         )
+    if isinstance(robot.driver, VtemConfig | PressureBoardConfig):
+        return _regulators(robot, robot.driver, plant)
     return SimulatedDevice(robot, plant)
 
 
@@ -66,3 +76,13 @@ def _servos(
     ids: Sequence[int], plant: Plant, backlash_rad: float, delay_s: float
 ) -> list[FakeServo]:
     return [FakeServo(motor_id, plant, backlash_rad, delay_s) for motor_id in ids]
+
+
+def _regulators(
+    robot: RobotConfig, config: VtemConfig | PressureBoardConfig, plant: Plant
+) -> FakeVtem | FakePressureBoard:
+    outputs = output_of_each_channel(robot.channel_names, config.outputs)
+    chambers = Chambers(plant, channel_ids(robot))
+    if isinstance(config, VtemConfig):
+        return FakeVtem(chambers, outputs)
+    return FakePressureBoard(chambers, outputs, config.largest_count, config.setpoint_pa_per_count)

@@ -1,0 +1,1 @@
+"""Pneumatic robots: proportional pressure regulators, one output per channel, in gauge pressure."""
