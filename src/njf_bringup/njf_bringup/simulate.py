@@ -20,7 +20,7 @@ from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
 from njf_training.assemble import Assembly, Source
 from njf_training.dataset import Dataset
-from njf_training.derive import EstimatorFactory, run_blocks
+from njf_training.derive import BLOCK, EstimatorFactory, run_missing_blocks
 from njf_training.explore import PlannedState, plan
 from njf_training.flow import DisFlow, half_size
 from njf_training.work_folder import WorkFolder
@@ -118,10 +118,11 @@ def _render(
 ) -> None:
     """Render whole trajectories per task, so that a soft robot starts from its own last state."""
     length = options.steps_per_trajectory + 1
-    starts = [row for row in range(0, len(plans), length) if not work.is_done(f"images {row}")]
-    tasks = [(work.folder, robot, row, min(row + length, len(plans))) for row in starts]
-    for index, _ in run_blocks(render_block, tasks, options.workers, "images"):
-        work.set_done(f"images {starts[index]}")
+    tasks = {
+        row: (work.folder, robot, row, min(row + length, len(plans)))
+        for row in range(0, len(plans), length)
+    }
+    run_missing_blocks(work, render_block, tasks, options.workers, "images")
 
 
 def render_block(
@@ -161,10 +162,10 @@ def _trace_flow(work: WorkFolder, robot: RobotConfig, pairs: int, workers: int) 
     if not work.is_done("exact flow"):
         open_memmap(work.folder / "exact_flow.npy", "w+", np.float16, flow.shape).flush()
         work.set_done("exact flow")
-    starts = [row for row in range(0, pairs, 8) if not work.is_done(f"exact flow {row}")]
-    tasks = [(work.folder, robot, row, min(row + 8, pairs)) for row in starts]
-    for index, _ in run_blocks(exact_flow_block, tasks, workers, "exact flow"):
-        work.set_done(f"exact flow {starts[index]}")
+    tasks = {
+        row: (work.folder, robot, row, min(row + BLOCK, pairs)) for row in range(0, pairs, BLOCK)
+    }
+    run_missing_blocks(work, exact_flow_block, tasks, workers, "exact flow")
 
 
 def exact_flow_block(

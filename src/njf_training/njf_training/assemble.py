@@ -24,6 +24,7 @@ from njf_training.derive import (
     flow_block,
     mask_block,
     run_blocks,
+    run_missing_blocks,
 )
 from njf_training.masks import noise_threshold
 from njf_training.tracks import DEFAULT_TRACKS, write_tracks
@@ -116,15 +117,12 @@ class Assembly:
             shape = (pairs, cameras, height // 2, width // 2, 2)
             open_memmap(self.work.folder / "flow.npy", "w+", np.float16, shape).flush()
             self.work.set_done("flow")
-        blocks = [block for block in _blocks(pairs) if not self.work.is_done(f"flow {block}")]
-        tasks = [
-            (self.work.folder, *block, chosen[slice(*block)], self.make_estimator)
-            for block in blocks
-        ]
-        for index, valid in run_blocks(flow_block, tasks, self.workers, "flow"):
-            self.work.set_done(f"flow {blocks[index]}", valid.tolist())
-        valid = [row for block in _blocks(pairs) for row in self.work.result(f"flow {block}")]
-        return np.array(valid)
+        tasks = {
+            block: (self.work.folder, *block, chosen[slice(*block)], self.make_estimator)
+            for block in _blocks(pairs)
+        }
+        valid = run_missing_blocks(self.work, flow_block, tasks, self.workers, "flow")
+        return np.array([row for rows in valid for row in rows])
 
     def write_tracks(self) -> None:
         """Write tracks.npy from images and masks, if there shall be any."""

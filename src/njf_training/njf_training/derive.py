@@ -1,7 +1,7 @@
 """Masks and flow of a dataset folder, computed in blocks by a pool of processes."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from njf_training.flow import FlowEstimator, checked_flow, half_size
 from njf_training.masks import background, foreground
+from njf_training.work_folder import WorkFolder
 
 BLOCK = 8  # states or pairs per task
 MARGIN_PX = 24  # around the moving robot, where flow is estimated
@@ -38,6 +39,24 @@ def run_blocks(
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         results = pool.map(_call, [(work, task) for task in tasks])
         yield from enumerate(tqdm(results, label, total=len(tasks), unit="block"))
+
+
+def run_missing_blocks(
+    journal: WorkFolder,
+    work: Callable[..., np.ndarray],
+    tasks: Mapping[Any, Block],
+    workers: int,
+    label: str,
+) -> list[Any]:
+    """Results of `work(*task)` for every task, from the journal where it was done before.
+
+    The keys of `tasks` tell its steps apart; each is noted as soon as it is done.
+    """
+    steps = {key: f"{label} {key}" for key in tasks}
+    todo = [key for key, step in steps.items() if not journal.is_done(step)]
+    for index, found in run_blocks(work, [tasks[key] for key in todo], workers, label):
+        journal.set_done(steps[todo[index]], found.tolist())
+    return [journal.result(step) for step in steps.values()]
 
 
 def _call(job: tuple[Callable[..., Any], Block]) -> Any:

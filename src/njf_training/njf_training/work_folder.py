@@ -24,11 +24,11 @@ class WorkFolder:
         """Whether a step was finished, now or in an earlier attempt."""
         return step in self._state["done"]
 
-    def result(self, step: str) -> list[list[float]]:
+    def result(self, step: str) -> list[Any]:
         """What a finished step had found."""
         return self._state["done"][step]
 
-    def set_done(self, step: str, result: list[list[float]] | None = None) -> None:
+    def set_done(self, step: str, result: list[Any] | None = None) -> None:
         """Note a finished step and what it found."""
         self._state["done"][step] = result or []
         self._save()

@@ -11,7 +11,7 @@ from numpy.lib.format import open_memmap
 
 from njf_control.robot import RobotConfig
 from njf_training.assemble import Assembly
-from njf_training.derive import BLOCK, run_blocks, unpack
+from njf_training.derive import BLOCK, run_missing_blocks, unpack
 from njf_training.njf_import.blocks import flow_block, image_block, mask_block, track_block
 from njf_training.njf_import.merge import ImportedState, neighbours
 from njf_training.njf_import.options import ImportOptions
@@ -102,16 +102,13 @@ class ImportJob:
             self.work.set_done("tracks array")
         trajectories = np.array([before.trajectory for before, _ in self.pairs])
         groups = [np.flatnonzero(trajectories == t).tolist() for t in np.unique(trajectories)]
-        todo = [rows for rows in groups if not self.work.is_done(f"tracks {rows[0]}")]
         roles = [camera.role for camera in robot.cameras]
-        tasks = [
-            (self.work.folder, rows, [self.pairs[row] for row in rows], self.views, roles,
-             self.options.tracks)
-            for rows in todo
-        ]  # fmt: skip
-        for index, found in run_blocks(track_block, tasks, self.options.workers, "tracks"):
-            self.work.set_done(f"tracks {todo[index][0]}", [found.tolist()])
-        counts = [self.work.result(f"tracks {rows[0]}")[0] for rows in groups]
+        tasks = {
+            rows[0]: (self.work.folder, rows, [self.pairs[row] for row in rows], self.views, roles,
+                      self.options.tracks)
+            for rows in groups
+        }  # fmt: skip
+        counts = run_missing_blocks(self.work, track_block, tasks, self.options.workers, "tracks")
         return sum(count == 0 for row in counts for count in row)
 
     def some_masks(self) -> Bool[np.ndarray, "s c h w"]:
@@ -129,12 +126,12 @@ class ImportJob:
 
     def _blocks(self, work: Any, label: str, items: Sequence[Any]) -> np.ndarray:
         """Run a block function over `items`; returns its results, joined."""
-        starts = range(0, len(items), BLOCK)
-        todo = [start for start in starts if not self.work.is_done(f"{label} {start}")]
-        tasks = [(self.work.folder, s, list(items[s : s + BLOCK]), self.views) for s in todo]
-        for index, result in run_blocks(work, tasks, self.options.workers, label):
-            self.work.set_done(f"{label} {todo[index]}", result.tolist())
-        return np.array([row for start in starts for row in self.work.result(f"{label} {start}")])
+        tasks = {
+            start: (self.work.folder, start, list(items[start : start + BLOCK]), self.views)
+            for start in range(0, len(items), BLOCK)
+        }
+        found = run_missing_blocks(self.work, work, tasks, self.options.workers, label)
+        return np.array([row for rows in found for row in rows])
 
 
 def _mean(values: np.ndarray) -> float:
