@@ -13,6 +13,7 @@ Where the other files of a frame are follows from the folders, never from replac
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -30,7 +31,9 @@ class RawCamera(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
-    transform_matrix: list[list[float]] = Field(description="camera to world, OpenGL axes [m]")
+    transform_matrix: list[Annotated[list[float], Field(min_length=4, max_length=4)]] = Field(
+        min_length=3, max_length=4, description="camera to world, OpenGL axes [m]"
+    )
     fl_x: float = Field(gt=0, description="focal length [px]")
     fl_y: float = Field(gt=0, description="focal length [px]")
     cx: float = Field(description="principal point [px], pixel centres at integers")
@@ -105,14 +108,7 @@ def read_layout(source: Path) -> Layout:
         DataError: the file is missing, is no such description or contradicts itself.
     """
     file = source if source.suffix == ".json" else source / "transforms.json"
-    try:
-        content = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise DataError(
-            f"{file}: no such file. Name the folder that holds transforms.json."
-        ) from None
-    except json.JSONDecodeError as error:
-        raise DataError(f"{file}: not valid JSON: {error}. Download it again.") from None
+    content = _read_json(file)
     if content.get("applied_scale", 1.0) != 1.0:
         raise DataError(
             f"{file}: poses were scaled by {content['applied_scale']}, so they are not in metres. "
@@ -124,9 +120,25 @@ def read_layout(source: Path) -> Layout:
         raw = [_RawFrame.model_validate(frame) for frame in content["frames"]]
     except KeyError as error:
         raise DataError(f"{file} has no {error}; expected cameras and frames.") from None
-    except ValidationError as error:
+    except (TypeError, ValidationError) as error:
         raise DataError(f"{file}: {error}. Is it in the published layout?") from None
     return Layout(file, cameras, _checked([_frame(file, item) for item in raw], file, len(cameras)))
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(
+            f"{file}: no such file. Name the folder that holds transforms.json."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}. Is it a file?") from None
+    except ValueError as error:
+        raise DataError(f"{file}: not valid JSON: {error}. Download it again.") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{file} holds a {type(content).__name__}, expected cameras and frames.")
+    return content
 
 
 def _frame(file: Path, raw: _RawFrame) -> Frame:

@@ -21,12 +21,16 @@ def pose_matrix(transform_matrix: list[list[float]]) -> Float[np.ndarray, "4 4"]
     """
     rows = np.array(transform_matrix, dtype=np.float64)
     matrix = np.vstack([rows, [0, 0, 0, 1]]) if rows.shape == (3, 4) else rows
-    if matrix.shape != (4, 4) or np.abs(matrix[:3, :3] @ matrix[:3, :3].T - np.eye(3)).max() > 1e-3:
+    if matrix.shape != (4, 4) or not _is_rotation(matrix[:3, :3]):
         raise DataError(
             f"transform_matrix {transform_matrix} is no rigid transform. Expected 4 x 4, camera to "
             "world."
         )
     return matrix
+
+
+def _is_rotation(R: Float[np.ndarray, "3 3"]) -> bool:
+    return bool(np.abs(R @ R.T - np.eye(3)).max() <= 1e-3 and np.linalg.det(R) > 0)
 
 
 def metres(millimetres: UInt16[np.ndarray, "h w"], block: int) -> Float[np.ndarray, "h2 w2"]:

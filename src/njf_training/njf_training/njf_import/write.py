@@ -55,9 +55,10 @@ def import_published(
     states, left_out = merge(layouts, rule)
     views = _views(layouts[0], options)
     names = rule.names(len(states[0].frames[0].joint_pos))
+    roles = roles_of(options, len(views))
     work = WorkFolder(out, _key(layouts, robot, options, make_estimator))
     job = ImportJob(work, states, views, options)
-    config = describe_robot(rule, names, job.commands, views, roles_of(options, len(views)))
+    config = describe_robot(rule, names, job.commands, views, roles)
     report = ImportReport(
         robot=config.name,
         channels=names,

@@ -52,6 +52,9 @@ FRAME = {"file_path": "view_0/rgb/00000_00001.png", "camera_idx": 0, "joint_pos"
         ({"frames": [{"file_path": "view_0/rgb/0_1.png", "camera_idx": 0}]}, "joint_pos"),
         ({"applied_scale": 0.8}, "scaled by 0.8"),
         ({"fl_x": 0}, "fl_x"),
+        ({"cameras": [{"transform_matrix": [[1, 0, 0, 0], [0, 1], [0, 0, 1, 0]]}]}, "at least 4"),
+        ({"cameras": [3]}, "not a mapping"),
+        ({"cameras": 3}, "not iterable"),
     ],
 )
 def test_contradictions_are_refused(tmp_path: Path, content: dict, message: str) -> None:
@@ -61,6 +64,23 @@ def test_contradictions_are_refused(tmp_path: Path, content: dict, message: str)
 
 def test_no_description_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"transforms\.json: no such file"):
+        read_layout(tmp_path)
+    film = tmp_path / "film.mp4"
+    film.touch()
+    with pytest.raises(DataError, match=r"transforms\.json: no such file"):
+        read_layout(film)
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(DataError, match="cannot be read"):
+        read_layout(tmp_path / "folder.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{", "not valid JSON"), (b"\xff\xfe\x00", "not valid JSON"), (b"[1]", "holds a list")],
+)
+def test_what_is_no_description_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "transforms.json").write_bytes(content)
+    with pytest.raises(DataError, match=message):
         read_layout(tmp_path)
 
 

@@ -97,9 +97,10 @@ def test_opengl_looks_backwards() -> None:
     assert np.allclose(pose @ [0, 0, 2, 1], [0, 0, 0, 1])
 
 
-def test_a_scaled_pose_is_refused() -> None:
+@pytest.mark.parametrize("diagonal", [(2, 2, 2, 1), (1, 1, -1, 1)])
+def test_a_scaled_or_mirrored_pose_is_refused(diagonal: tuple[float, ...]) -> None:
     with pytest.raises(DataError, match="no rigid transform"):
-        pose_matrix((2 * np.eye(4)).tolist())
+        pose_matrix(np.diag(diagonal).astype(float).tolist())
 
 
 @pytest.mark.parametrize(
