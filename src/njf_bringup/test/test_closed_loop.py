@@ -16,6 +16,7 @@ from njf_bringup.closed_loop.waypoints import (
 )
 from njf_bringup.paths import robot_file
 from njf_control.robot import RobotConfig, load_robot
+from njf_perception.config import parse_config
 from njf_perception.errors import ConfigError
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
@@ -60,6 +61,30 @@ def test_exact_jacobians_reach_the_goal_and_a_run_continues(finger, tmp_path, mo
     assert "joint error" in table(results.summary)
     monkeypatch.setattr("njf_bringup.closed_loop.run._work", pytest.fail)
     assert run_closed_loop(setup, 1, tmp_path).trials == results.trials
+
+
+def test_a_run_that_cannot_begin_leaves_the_last_one_as_it_was(finger, tmp_path):
+    (tmp_path / "goals.jsonl").write_text("results\n")
+    (tmp_path / "setup.json").write_text("{}")
+    with pytest.raises(ConfigError, match="no body 'payload'"):
+        run_closed_loop(Setup(finger, EXACT, disturbance=Disturbance.WEIGHT), 1, tmp_path)
+    assert (tmp_path / "goals.jsonl").read_text() == "results\n"
+    assert (tmp_path / "setup.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ({"drawing": {"center_m": [0.1, 0.2]}}, "drawing.center_m"),
+        ({"drawing": {"side_m": -0.1}}, "drawing.side_m"),
+        ({"postures": [{"name": "fist", "setpoint": {"joint_1": float("inf")}}]}, "finite"),
+        ({"postures": [{"name": "fist", "setpoint": {}}] * 2}, "a name of its own"),
+        ({"posture": []}, "valid keys here: drawing, postures"),
+    ],
+)
+def test_tasks_that_make_no_sense_are_refused(tasks, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_config(tasks, TaskConfig, "tasks")
 
 
 def test_pixels_beside_the_robot_find_it_again():

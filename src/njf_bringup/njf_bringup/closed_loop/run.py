@@ -90,7 +90,7 @@ class Bench:
         self.eyes: Eyes = (
             ExactEyes(setup.robot, self._simulated(camera))
             if setup.jacobians == EXACT
-            else LearnedEyes(setup.jacobians, setup.robot)
+            else LearnedEyes(setup.jacobians, setup.robot, setup.servo.correction.enabled)
         )
         self._mean_view = self.look((setup.robot.lower + setup.robot.upper) / 2).robot
 
@@ -130,24 +130,25 @@ class Journal:
     """Results in a folder, one JSON line each, kept over interruptions."""
 
     def __init__(self, out: Path, key: dict[str, Any]) -> None:
-        """Continue what `out` holds of the same `key`, or make room for a new run."""
-        self._path, settings = out / "goals.jsonl", out / "setup.json"
-        out.mkdir(parents=True, exist_ok=True)
-        key = json.loads(json.dumps(key))
-        begun = self._path.exists() and settings.exists()
+        """Continue what `out` holds of the same `key`; another run's results stay until `add`."""
+        self._path, self._settings = out / "goals.jsonl", out / "setup.json"
+        self._key = json.loads(json.dumps(key))
+        begun = self._path.exists() and self._settings.exists()
+        self._continues = begun and json.loads(self._settings.read_text()) == self._key
         self.done: dict[int, TrialResult] = {}
-        if begun and json.loads(settings.read_text()) == key:
+        if self._continues:
             lines = self._path.read_text().splitlines(keepends=True)
             whole = [line for line in lines if line.endswith("\n")]
             self._path.write_text("".join(whole))  # a line that was cut is run again
             results = [TrialResult.from_dict(json.loads(line)) for line in whole]
             self.done = {result.index: result for result in results}
-        else:
-            self._path.unlink(missing_ok=True)
-            write_json(settings, key)
 
     def add(self, result: TrialResult) -> None:
-        """Note a result."""
+        """Note a result; the first one of a new run takes the place of an older run."""
+        if not self._continues:
+            self._path.unlink(missing_ok=True)
+            write_json(self._settings, self._key)
+            self._continues = True
         self.done[result.index] = result
         with self._path.open("a") as file:
             file.write(json.dumps(result.as_dict()) + "\n")

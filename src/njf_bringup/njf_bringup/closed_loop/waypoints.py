@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from njf_bringup.closed_loop.kinematics import reach
 from njf_bringup.paths import root
@@ -30,7 +30,10 @@ class DrawingConfig(Config):
     """Where and how large a tip draws; the plane faces the control camera."""
 
     center_m: list[float] | None = Field(
-        default=None, description="middle of the drawing in the world [m]; default: the tip's mean"
+        default=None,
+        min_length=3,
+        max_length=3,
+        description="middle of the drawing in the world [m]; default: the tip's mean",
     )
     side_m: float = Field(default=0.04, gt=0, description="side of the square [m]")
     letter_height_m: float = Field(default=0.03, gt=0, description="height of the letters [m]")
@@ -40,7 +43,7 @@ class DrawingConfig(Config):
 class PostureConfig(Config):
     """One posture."""
 
-    name: str = Field(description="what it is called")
+    name: str = Field(min_length=1, description="what it is called")
     setpoint: dict[str, float] = Field(
         description="per channel [unit]; others stand at zero or as near to it as their range is"
     )
@@ -51,6 +54,13 @@ class TaskConfig(Config):
 
     drawing: DrawingConfig | None = Field(default=None, description="square and letters")
     postures: list[PostureConfig] = Field(default=[], description="one after the other")
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> "TaskConfig":
+        names = [posture.name for posture in self.postures]
+        if len(set(names)) != len(names):
+            raise ValueError(f"every posture needs a name of its own: {names}")
+        return self
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ def ablate(
     only: Annotated[
         str, typer.Option(help="Only groups whose title begins so, such as 'Jacobian'.")
     ] = "",
-    out: Annotated[MaybePath, typer.Option(help="Default out/ablation/<robot>.")] = None,
+    out: Annotated[
+        MaybePath, typer.Option(file_okay=False, help="Default out/ablation/<robot>.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time, one thread each.")] = 1,
     publish: Annotated[
         bool, typer.Option("--publish", help="Put table and picture into the documents.")

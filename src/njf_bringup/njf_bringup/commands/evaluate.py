@@ -13,7 +13,10 @@ def evaluate(
     checkpoint: Checkpoint = None,
     dataset: Annotated[MaybePath, typer.Option(help="Default data/<robot>/dataset.")] = None,
     out: Annotated[
-        MaybePath, typer.Option(help="Folder of figures and pictures; default out/evaluate/<robot>")
+        MaybePath,
+        typer.Option(
+            file_okay=False, help="Folder of figures and pictures; default out/evaluate/<robot>"
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Motions to judge, spread evenly.")] = 40,
     closed_loop: Annotated[

@@ -28,7 +28,7 @@ def import_njf(
     flow: Annotated[
         str, typer.Option(help="Estimator of flow that is not given: dis or raft.")
     ] = "dis",
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
 ) -> None:
     """Import published folders; what they lack (masks, flow) is computed from the images."""
     from njf_training.flow_raft import flow_estimator

@@ -16,7 +16,7 @@ Sim = Annotated[
 Checkpoint = Annotated[
     MaybePath, typer.Option(help="Model file; default checkpoints/<robot>/<robot>.pt.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 RunDir = Annotated[Path, typer.Option(help="Folder for logs and parameter files.")]
 Bag = Annotated[Path, typer.Option(help="Bag to write: a folder, or a file ending in .mcap.")]
 ParamsFile = Annotated[

@@ -7,7 +7,7 @@ import typer
 
 from njf_bringup.commands.options import Checkpoint, MaybePath, Robot, Seed
 
-_DISTURBANCES = "none, weight, camera, background, occluder, light or offset"
+_DISTURBANCES = "none, weight, camera, background, occluder, light, noise or offset"
 _TASKS = "goals, square, letters or postures"
 
 
@@ -32,7 +32,9 @@ def servo_test(
     latency_frames: Annotated[
         int, typer.Option(min=0, max=4, help="Images that are on their way.")
     ] = 0,
-    out: Annotated[MaybePath, typer.Option(help="Default out/servo_test/<robot>.")] = None,
+    out: Annotated[
+        MaybePath, typer.Option(file_okay=False, help="Default out/servo_test/<robot>.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Servo in simulated time, to random goals or through a task, and say how near it came."""
@@ -47,9 +49,9 @@ def servo_test(
     from njf_perception.errors import ConfigError
 
     if disturbance not in list(Disturbance):
-        raise ConfigError(f"unknown disturbance '{disturbance}'; expected {_DISTURBANCES}.")
+        raise ConfigError(f"unknown disturbance '{disturbance}'; known: {', '.join(Disturbance)}.")
     if task not in list(Task):
-        raise ConfigError(f"unknown task '{task}'; expected {_TASKS}.")
+        raise ConfigError(f"unknown task '{task}'; known: {', '.join(Task)}.")
     model = checkpoint or checkpoint_file(robot)
     setup = Setup(
         load_robot(robot_file(robot)),
