@@ -3,12 +3,11 @@
 Verbs import what is heavy (ROS, torch) inside, so that `njf --help` answers at once.
 """
 
-import sys
-
 import typer
 
 from njf_bringup.commands import (
     ablate,
+    calibrate_confidence,
     dataset,
     demo,
     doctor,
@@ -24,8 +23,7 @@ from njf_bringup.commands import (
     train,
     up,
 )
-from njf_bringup.supervisor import StoppedError
-from njf_perception.errors import NjfError
+from njf_perception.errors import explained
 
 app = typer.Typer(
     name="njf",
@@ -43,6 +41,7 @@ app.command("import-njf")(import_njf.import_njf)
 app.command("simulate")(simulate.simulate)
 app.command("servo-test")(servo_test.servo_test)
 app.command("train")(train.train)
+app.command("calibrate-confidence")(calibrate_confidence.calibrate_confidence)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ablate")(ablate.ablate)
 app.command("table")(table.table)
@@ -53,14 +52,8 @@ app.command("estop")(estop.estop)
 
 def main() -> None:
     """Run one verb. Exit status 0: done, 1: an error that was explained, 130: interrupted."""
-    try:
+    with explained():
         app()
-    except StoppedError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(130) from None
-    except NjfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ def test_help_lists_every_verb() -> None:
         (("bag-to-dataset", "--flow", "horn"), "unknown flow estimator 'horn'; known: dis, raft"),
         (("import-njf", "--robot", "hand", "--source", "."), "unknown published robot 'hand'"),
         (("import-njf", "--robot", "hsa", "--source", "nowhere"), "nowhere/transforms.json: no"),
+        (("servo-test", "--disturbance", "rain"), "unknown disturbance 'rain'; known: none, "),
+        (("servo-test", "--task", "dance"), "unknown task 'dance'; known: goals, square"),
+        (("servo-test", "--exact", "--task", "square"), "'finger' has no tasks"),
+        (("simulate", "--robot", "fingr"), "unknown robot 'fingr'; robots: "),
+        (("ablate", "--only", "Weather"), "no group begins with 'Weather'; groups: "),
     ],
 )
 def test_errors_are_one_message_and_status_1(
@@ -59,6 +64,23 @@ def test_errors_are_one_message_and_status_1(
     assert message in answer.stderr
     assert answer.stderr.startswith("error: ")
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("servo-test", "--seed", "-1"),
+        ("import-njf", "--robot", "hsa", "--source", ".", "--workers", "300"),
+        ("servo-test", "--out", __file__),
+    ],
+)
+def test_impossible_values_are_refused_before_anything_begins(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    answer = njf(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert f"Invalid value for '{arguments[-2]}'" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.ros

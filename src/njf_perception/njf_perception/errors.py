@@ -1,5 +1,9 @@
 """Errors with three parts: what came, what was expected, what to do."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NjfError(Exception):
     """Base of every error this project raises on purpose."""
@@ -31,3 +35,16 @@ class DataError(NjfError):
 
 class StoppedError(NjfError):
     """Ctrl-C or SIGTERM."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """A command's body: its errors become one message and exit status 1, an interruption 130."""
+    try:
+        yield
+    except StoppedError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(130) from None
+    except NjfError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None

@@ -5,7 +5,6 @@ Several processes or machines: torchrun --nproc-per-node 4 -m njf_training.train
 
 import argparse
 import math
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tqdm import tqdm
 
 from njf_control.robot import RobotConfig, load_robot
 from njf_perception.config import load_config
-from njf_perception.errors import DataError, NjfError, StoppedError
+from njf_perception.errors import DataError, StoppedError, explained
 from njf_training.batches import training_batches
 from njf_training.check import check_dataset
 from njf_training.dataset import Dataset
@@ -161,15 +160,9 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     asked = parser.parse_args()
-    try:
+    with explained():
         config = load_config(asked.config, TrainConfig)
         train(asked.dataset, load_robot(asked.robot), asked.out, config)
-    except StoppedError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(130) from None
-    except NjfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

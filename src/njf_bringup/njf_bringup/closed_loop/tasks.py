@@ -60,8 +60,8 @@ def run_task(setup: Setup, task: Task, out: Path) -> TaskResults:
     Raises:
         ConfigError: the robot has no such task.
     """
-    bench = Bench(setup)
     points = waypoints(setup, task)
+    bench = Bench(setup)
     key = setup.key() | {"task": task.value, "waypoints": [p.setpoint.tolist() for p in points]}
     journal = Journal(out, key)
     here = points[0].setpoint
