@@ -18,6 +18,7 @@ QUICK = {  # what differs from the shipped hand, so that tests are short
     "rate_hz": 50.0,
     "max_pressure_pa": 100_000.0,
     "exhaust_s": 0.6,
+    "communication_timeout_s": 4.0,  # this computer may be too busy for the default
     "following_timeout_s": 0.5,
 }
 VTEM = {

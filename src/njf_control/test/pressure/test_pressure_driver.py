@@ -29,7 +29,7 @@ def test_connecting_moves_nothing_and_tells_of_the_time_out(driver, bench):
     driver.connect()
     assert bench.pressure_pa.tolist() == [0.0] * 5
     (notice,) = driver.notices
-    assert notice.name == "communication time-out" and "1000 ms" in notice.text
+    assert notice.name == "communication time-out" and "4000 ms" in notice.text
     assert not notice.is_warning
 
 

@@ -3,7 +3,8 @@
 Enabling: acknowledge errors, write the set-points, start the regulation app in every slot, wait
 until each reports it running. Every cycle then is one read of all slots and one write of commands
 and set-points together, as a PLC exchanges its process image. A slot that stops regulating is an
-alarm. Disabling: the off app everywhere, and wait until each slot reports it.
+alarm. Disabling: the off app everywhere, and wait until each slot reports it; where one does not,
+errors are acknowledged and it is asked again.
 
 The terminal's communication time-out makes it let go when this computer falls silent. Its register
 is Festo's for terminals with the same register bases; whether a VTEM's bus node has it too is not
@@ -86,9 +87,7 @@ class VtemTerminal(PressureDevice):
     def enable(self, pressure_gauge_pa: Float[np.ndarray, " n"]) -> None:
         """Acknowledge errors, set first set-points, start to regulate."""
         config = self._config
-        acknowledge = words.command_word(config.acknowledge_app, 1)
-        self._write(dict.fromkeys(self._slots, acknowledge), np.zeros(len(self._names)))
-        time.sleep(config.acknowledge_s)
+        self._acknowledge()
         self._regulates = True  # from here on zero set-points must vent, not just stop regulating
         self._write(self._regulation(), pressure_gauge_pa)
         self._await(config.regulation_app, config.running_state, config.activation_timeout_s)
@@ -100,15 +99,27 @@ class VtemTerminal(PressureDevice):
         return self._write(commands, pressure_gauge_pa)
 
     def disable(self) -> None:
-        """Start the off app in every slot."""
+        """Start the off app in every slot; an error that keeps one from it is acknowledged."""
         self._regulates = False
-        self.apply(np.zeros(len(self._names)))
-        config = self._config
-        self._await(config.off_app, config.off_state, config.deactivation_timeout_s)
+        try:
+            self._switch_off()
+        except DeviceNotConnectedError:
+            self._acknowledge()
+            self._switch_off()
 
     def close(self) -> None:
         """Disconnect."""
         self._link.close()
+
+    def _acknowledge(self) -> None:
+        command = words.command_word(self._config.acknowledge_app, 1)
+        self._write(dict.fromkeys(self._slots, command), np.zeros(len(self._names)))
+        time.sleep(self._config.acknowledge_s)
+
+    def _switch_off(self) -> None:
+        config = self._config
+        self.apply(np.zeros(len(self._names)))
+        self._await(config.off_app, config.off_state, config.deactivation_timeout_s / 2)
 
     def _regulation(self) -> dict[int, int]:
         """Command word per slot that makes the valves in use regulate."""
