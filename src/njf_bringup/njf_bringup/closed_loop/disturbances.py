@@ -188,8 +188,8 @@ class Noise(Nothing):
         noise = deviation * self._rng.standard_normal(rgb.shape, dtype=np.float32)
         image = np.rint(light + noise).clip(0, 255).astype(np.uint8)
         _, sent = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        received = cv2.imdecode(sent, cv2.IMREAD_COLOR)[..., ::-1]
-        return np.ascontiguousarray(received, np.uint8), robot
+        received = np.asarray(cv2.imdecode(sent, cv2.IMREAD_COLOR), np.uint8)
+        return np.ascontiguousarray(received[..., ::-1]), robot
 
 
 def scenario(
