@@ -32,7 +32,7 @@ def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in section.model_fields.items():
         inner = list(_sections(field.annotation))
         yield f"| `{prefix}{name}` | {_default(field)} | {field.description}{_choices(field)} |"
-        many = "[]" if get_origin(field.annotation) is list and inner else ""
+        many = {list: "[]", dict: ".<name>"}.get(get_origin(field.annotation), "") if inner else ""
         for section_inside in inner:
             yield from _rows(section_inside, f"{prefix}{name}{many}.")
 
@@ -53,7 +53,9 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return "" if field.is_required() else f"`{field.default}`"
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    # The keys of a section say themselves what they are by default.
+    return "" if field.is_required() or isinstance(default, BaseModel) else f"`{default}`"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from njf_bringup.closed_loop import trial
 from njf_bringup.closed_loop.run import Setup, run_closed_loop
 from njf_bringup.paths import robot_file
 from njf_control.robot import load_robot
+from njf_perception.errors import ConfigError
+from njf_sim.menagerie import menagerie_file
 from njf_sim.robot_model import RobotModel
 
 ROOT = Path(__file__).parents[1]
@@ -115,6 +117,22 @@ def test_the_training_file_of_the_document_is_valid() -> None:
     from njf_training.train_config import TrainConfig
 
     load_config(POINTER.with_name("pointer_training.yaml"), TrainConfig)
+
+
+def test_the_robot_of_menagerie_stays_in_its_workspace() -> None:
+    robot = load_robot(POINTER.with_name("iiwa.yaml"))
+    pytest.importorskip("mujoco_menagerie")
+    try:
+        menagerie_file(robot.simulation.mjcf)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    model = RobotModel.from_robot(robot)
+    assert model.is_kinematic
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        model.settle(rng.uniform(robot.lower, robot.upper))
+        assert (model.tip >= robot.workspace_min_m).all()
+        assert (model.tip <= robot.workspace_max_m).all()
 
 
 def test_the_document_explains_every_key_as_the_code_does() -> None:

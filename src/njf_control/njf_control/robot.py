@@ -8,6 +8,7 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from njf_control.drivers.pressure.config import PressureBoardConfig, VtemConfig
+from njf_control.simulation_config import SimulationConfig
 from njf_perception.config import Config, load_config
 
 
@@ -83,25 +84,6 @@ class CameraConfig(Config):
     )
     width: int = Field(gt=0, description="image width [px]")
     height: int = Field(gt=0, description="image height [px]")
-
-
-class SimulationConfig(Config):
-    """The simulated stand-in of the robot."""
-
-    mjcf: str = Field(description="MJCF file: beside the robot's file, or in njf_sim/models")
-    tips: list[str] = Field(
-        default=["tip"], min_length=1, description="sites whose positions are judged"
-    )
-    hold: dict[str, float] = Field(
-        default={}, description="actuators that are no channel, and their fixed value [unit]"
-    )
-    settle_s: float = Field(
-        default=1.5, gt=0, le=20, description="longest time to come to rest after a command [s]"
-    )
-    backlash_rad: float = Field(default=0.0, ge=0, le=0.1, description="play of each servo [rad]")
-    delay_s: float = Field(
-        default=0.0, ge=0, le=0.2, description="delay from goal position to motion [s]"
-    )
 
 
 class RobotConfig(Config):

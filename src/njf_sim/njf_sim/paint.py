@@ -20,7 +20,7 @@ _SPECULAR_EXPONENT = 24.0
 
 _HORIZON = np.array([0.62, 0.66, 0.72], np.float32)
 _ZENITH = np.array([0.36, 0.41, 0.49], np.float32)
-_HAZE_M = 2.5  # surfaces fade into the sky at about this distance
+HAZE_M = 2.5  # surfaces fade into the sky at about this distance, unless the robot is larger
 
 _VOLUME_SIZE = 96
 _VOXELS_PER_FEATURE = 6.0
@@ -59,9 +59,10 @@ def haze(
     colour: Float32[np.ndarray, "n 3"],
     distance: Float[np.ndarray, " n"],
     background: Float32[np.ndarray, "n 3"],
+    haze_m: float = HAZE_M,
 ) -> Float32[np.ndarray, "n 3"]:
-    """Colours of surfaces at a distance [m], fading into the sky behind them."""
-    clear = np.exp(-((distance / _HAZE_M) ** 2)).astype(np.float32)[:, None]
+    """Colours of surfaces at a distance [m], fading into the sky behind them over `haze_m`."""
+    clear = np.exp(-((distance / haze_m) ** 2)).astype(np.float32)[:, None]
     return clear * colour + (1.0 - clear) * background
 
 

@@ -38,7 +38,7 @@ def portrait(
     local = to_bodies(robot.model, data, hits.geom, points)
     lit = _key_light_share(robot.model, data, points)
     surface = Paint(robot.model).shade(hits.geom, local, hits.normal, directions, lit)
-    colour[met] = haze(surface, hits.distance, colour[met])
+    colour[met] = haze(surface, hits.distance, colour[met], robot.haze_m)
     blocks = colour.reshape(height, _OVERSAMPLING, width, _OVERSAMPLING, 3)
     return to_bytes(blocks.mean(axis=(1, 3)))
 

@@ -66,6 +66,7 @@ class Renderer:
         self._model.geom_group[:] = np.where(self.is_moving, MOVING_GROUP, STATIC_GROUP)
         self._data = mujoco.MjData(self._model)
         self._paint = Paint(self._model)
+        self._haze_m = robot.haze_m
         self._views = {name: View(camera) for name, camera in robot.cameras.items()}
         self._static_layers: dict[str, _StaticLayer] = {}
         self.pose(robot.configuration)
@@ -136,7 +137,7 @@ class Renderer:
         colour = sky(directions)
         met = np.flatnonzero(hits.geom >= 0)
         surface = self._colour(view, directions[met], hits[met])
-        colour[met] = haze(surface, hits.distance[met], colour[met])
+        colour[met] = haze(surface, hits.distance[met], colour[met], self._haze_m)
         return colour
 
     def _colour(

@@ -4,23 +4,25 @@
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
-from typing import Any
 
 import mujoco
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from njf_control.robot import CameraConfig, RobotConfig
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError
+from njf_sim.actuators import check_channels, is_kinematic, named, servo_joints
+from njf_sim.camera_places import MUJOCO_FROM_OPENCV
+from njf_sim.model_file import compile_model
+from njf_sim.paint import HAZE_M
 
-# MuJoCo's cameras look along -z with y up; OpenCV's look along +z with y down.
-_MUJOCO_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])
 _COORDINATES = {int(mujoco.mjtJoint.mjJNT_FREE): 7, int(mujoco.mjtJoint.mjJNT_BALL): 4}
+_CAMERA_HINT = "`simulation.add.cameras: {}` puts missing cameras around the robot."
+_SITE_HINT = "`simulation.add.sites` puts points on bodies."
 _SETTLE_BLOCK_S = 0.1
 _DIFFERENCE_SHARE = 0.02
+_HAZE_SHARE = 3.0  # of the distance of the farthest camera
 _REST_SPEED = 2e-3  # [rad/s, m/s]
 
 
@@ -39,47 +41,41 @@ class RobotModel:
         cameras: the rig by camera name.
         is_kinematic: every joint is a position servo's and nothing else pulls at it, so that the
             robot always comes to rest exactly at its set-points.
+        haze_m: distance over which what stands still fades into the sky [m].
     """
 
     def __init__(self, model: mujoco.MjModel, robot: RobotConfig) -> None:
         self.model = model
         self.data = mujoco.MjData(model)
         self.channel_names = robot.channel_names
-        self._ctrl = np.array([_named(model, "actuator", n).id for n in robot.channel_names])
-        held = [_named(model, "actuator", name).id for name in robot.simulation.hold]
+        self._ctrl = np.array([named(model, "actuator", n).id for n in robot.channel_names])
+        held = [named(model, "actuator", name).id for name in robot.simulation.hold]
         self.data.ctrl[held] = list(robot.simulation.hold.values())
-        self._servo_joint = _servo_joints(model)
-        self._tips = np.array([_named(model, "site", name).id for name in robot.simulation.tips])
+        self._servo_joint = servo_joints(model)
+        check_channels(model, robot, self._servo_joint[self._ctrl])
+        self.data.ctrl[self._ctrl] = np.clip(0.0, robot.lower, robot.upper)
+        self._tips = np.array(
+            [named(model, "site", name, _SITE_HINT).id for name in robot.simulation.tips]
+        )
         self._settle_s = robot.simulation.settle_s
-        self.is_kinematic = _is_kinematic(model, self._servo_joint)
+        self.is_kinematic = is_kinematic(model, self._servo_joint)
         self._first_ctrl = self.data.ctrl.copy()
         self.reset()
         self.cameras = {camera.name: self._camera(camera) for camera in robot.cameras}
+        self.haze_m = self._haze(robot)
 
     @classmethod
     def from_robot(cls, robot: RobotConfig) -> "RobotModel":
-        """Compile the robot's MJCF file.
+        """Compile the robot's MJCF file, with what `simulation.add` adds to it.
 
         Raises:
-            ConfigError: the file is missing or broken, or a channel, camera or site of the
-                configuration is not in it.
+            ConfigError: the file is missing or broken; a channel, camera or site of the
+                configuration is not in it; or an actuator is none for its channel's unit or range.
         """
-        path = Path(robot.simulation.mjcf)
-        if not path.is_absolute():
-            path = Path(str(resources.files("njf_sim") / "models")) / path
-        if not path.is_file():
-            raise ConfigError(
-                f"simulation.mjcf is '{robot.simulation.mjcf}', but {path} does not exist. "
-                "Put the MJCF file beside the robot's file, or name one of njf_sim/models."
-            )
-        try:
-            model = mujoco.MjModel.from_xml_path(str(path))
-        except ValueError as error:
-            raise ConfigError(f"{path}: MuJoCo does not compile it: {error}") from None
-        return cls(model, robot)
+        return cls(compile_model(robot), robot)
 
     def reset(self) -> None:
-        """Back to the state after loading: at rest, channels at zero."""
+        """Back to the state after loading: at rest, channels at zero or next to it."""
         mujoco.mj_resetData(self.model, self.data)
         self.data.ctrl[:] = self._first_ctrl
         self._place(self.data.ctrl)
@@ -222,8 +218,14 @@ class RobotModel:
         self.data.qvel[:] = 0.0
         mujoco.mj_forward(self.model, self.data)
 
+    def _haze(self, robot: RobotConfig) -> float:
+        """Far behind the robot, as its cameras see it."""
+        middle = np.add(robot.workspace_min_m, robot.workspace_max_m) / 2
+        places = [camera.T_world_camera[:3, 3] for camera in self.cameras.values()]
+        return max(HAZE_M, _HAZE_SHARE * float(np.linalg.norm(places - middle, axis=1).max()))
+
     def _camera(self, config: CameraConfig) -> Camera:
-        camera = _named(self.model, "camera", config.name)
+        camera = named(self.model, "camera", config.name, _CAMERA_HINT)
         if camera.bodyid[0] != 0:
             raise ConfigError(f"camera '{config.name}' is on a moving body; put it into the world.")
         f = 0.5 * config.height / np.tan(0.5 * np.deg2rad(camera.fovy[0]))
@@ -236,30 +238,6 @@ class RobotModel:
         )
         T_world_camera = np.eye(4)
         rotation = self.data.cam_xmat[camera.id].reshape(3, 3)
-        T_world_camera[:3, :3] = rotation @ _MUJOCO_FROM_OPENCV
+        T_world_camera[:3, :3] = rotation @ MUJOCO_FROM_OPENCV
         T_world_camera[:3, 3] = self.data.cam_xpos[camera.id]
         return Camera(config.name, config.width, config.height, K, T_world_camera)
-
-
-def _named(model: mujoco.MjModel, kind: str, name: str) -> Any:
-    """Look up a part of the model by name, or say which names of that kind there are."""
-    try:
-        return getattr(model, kind)(name)
-    except KeyError as error:
-        raise ConfigError(f"the MJCF file has no {kind} '{name}': {error}") from None
-
-
-def _servo_joints(model: mujoco.MjModel) -> Int[np.ndarray, " a"]:
-    """Per actuator the joint that it holds at its control; -1 for every other actuator."""
-    on_joint = model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT
-    # A position servo's force is kp (ctrl - q): its gain is what it loses per unit of position.
-    is_servo = on_joint & (model.actuator_biastype == mujoco.mjtBias.mjBIAS_AFFINE)
-    is_servo &= np.isclose(model.actuator_gainprm[:, 0], -model.actuator_biasprm[:, 1])
-    return np.where(is_servo, model.actuator_trnid[:, 0], -1)
-
-
-def _is_kinematic(model: mujoco.MjModel, servo_joint: Int[np.ndarray, " a"]) -> bool:
-    driven = np.isin(np.arange(model.njnt), servo_joint)
-    springs = np.any(model.jnt_stiffness != 0)
-    gravity = np.any(model.opt.gravity != 0)
-    return bool(driven.all() and not springs and not gravity and model.neq == 0)
