@@ -17,7 +17,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 
 from njf_sim.paint import Paint, haze, sky, to_bytes
-from njf_sim.raycast import MOVING_GROUP, STATIC_GROUP, Hits, View, cast, outlined_pixels, to_bodies
+from njf_sim.raycast import (
+    MOVING_GROUP,
+    STATIC_GROUP,
+    Batch,
+    Hits,
+    View,
+    batches,
+    cast,
+    cast_batches,
+    to_bodies,
+)
 from njf_sim.robot_model import RobotModel
 
 # Four rays per pixel, no two in one row or column [px].
@@ -49,12 +59,19 @@ class _StaticLayer:
 
 @dataclass(frozen=True)
 class _Composite:
-    """Moving geoms in front of the static layer: per pixel, and where the moving ones are."""
+    """Moving geoms in front of the static layer.
+
+    Attributes:
+        geom, distance: of all pixels, as in `Hits`.
+        moving, moving_hits: flat indices of the pixels that show a moving geom, and the hits there.
+        batches: the pixels that may show one.
+    """
 
     geom: Int32[np.ndarray, " hw"]
     distance: Float[np.ndarray, " hw"]
-    moving_pixels: Int[np.ndarray, " m"]
+    moving: Int[np.ndarray, " m"]
     moving_hits: Hits
+    batches: list[Batch]
 
 
 class Renderer:
@@ -90,10 +107,12 @@ class Renderer:
         view, static = self._views[camera_name], self._static(camera_name)
         seen = self._composite(view, static)
         rgb = static.rgb.copy()
-        directions = view.directions[seen.moving_pixels]
-        rgb[seen.moving_pixels] = to_bytes(self._colour(view, directions, seen.moving_hits))
-        edges = _edges(seen.geom.reshape(view.shape), self.is_moving)
-        rgb[edges] = to_bytes(self._antialiased(view, static, edges))
+        is_edge = _edges(seen.geom.reshape(view.shape), self.is_moving)
+        inner = np.flatnonzero(~is_edge[seen.moving])
+        pixels, hits = seen.moving[inner], seen.moving_hits[inner]
+        rgb[pixels] = to_bytes(self._colour(view, view.directions[pixels], hits))
+        edges, colour = self._antialiased(view, static, seen.batches, is_edge)
+        rgb[edges] = to_bytes(colour)
         return Frame(rgb.reshape(*view.shape, 3), *_maps(view, seen))
 
     def trace(
@@ -105,13 +124,14 @@ class Renderer:
 
     def _composite(self, view: View, static: _StaticLayer) -> _Composite:
         geoms = np.flatnonzero(self.is_moving)
-        pixels = outlined_pixels(self._model, self._data, geoms, view.camera)
-        hits = self._cast(view, view.directions[pixels], MOVING_GROUP)
-        front = hits.distance < static.hits.distance[pixels]
+        found = batches(self._model, self._data, geoms, view)
+        pixels = _joined(found)
+        hits = self._cast_batches(view, view.directions[pixels], found, 1)
+        front = np.flatnonzero(hits.distance < static.hits.distance[pixels])
         pixels, hits = pixels[front], hits[front]
         geom, distance = static.hits.geom.copy(), static.hits.distance.copy()
         geom[pixels], distance[pixels] = hits.geom, hits.distance
-        return _Composite(geom, distance, pixels, hits)
+        return _Composite(geom, distance, pixels, hits, found)
 
     def _static(self, camera_name: str) -> _StaticLayer:
         """The camera's static layer, made at first use with four rays per pixel."""
@@ -148,18 +168,35 @@ class Renderer:
         local = to_bodies(self._model, self._data, hits.geom, points)
         return self._paint.shade(hits.geom, local, hits.normal, directions)
 
+    def _cast_batches(
+        self, view: View, directions: Float[np.ndarray, "n 3"], parts: list[Batch], per_pixel: int
+    ) -> Hits:
+        counts = [(batch.geoms, per_pixel * len(batch.pixels)) for batch in parts]
+        return cast_batches(self._model, self._data, view.origin, directions, counts)
+
     def _antialiased(
-        self, view: View, static: _StaticLayer, pixels: Int[np.ndarray, " n"]
-    ) -> Float32[np.ndarray, "n 3"]:
-        """Colours of edge pixels: the mean over four rays; the static layer where they miss."""
-        samples = (view.pixels[pixels, None] + _SAMPLES).reshape(-1, 2)
-        directions, _ = view.rays(samples)
-        hits = self._cast(view, directions, MOVING_GROUP)
-        behind = np.repeat(pixels, len(_SAMPLES))
+        self,
+        view: View,
+        static: _StaticLayer,
+        batches: list[Batch],
+        is_edge: Bool[np.ndarray, " hw"],
+    ) -> tuple[Int[np.ndarray, " n"], Float32[np.ndarray, "n 3"]]:
+        """Edge pixels and their colours: the mean over four rays, the static layer's on a miss."""
+        parts = [Batch(part.geoms, part.pixels[is_edge[part.pixels]]) for part in batches]
+        pixels = _joined(parts)
+        count = len(_SAMPLES)
+        directions, _ = view.rays((view.pixels[pixels, None] + _SAMPLES).reshape(-1, 2))
+        hits = self._cast_batches(view, directions, parts, count)
+        behind = np.repeat(pixels, count)
         colour = static.rgb[behind].astype(np.float32) / 255.0
         front = np.flatnonzero(hits.distance < static.hits.distance[behind])
         colour[front] = self._colour(view, directions[front], hits[front])
-        return colour.reshape(len(pixels), len(_SAMPLES), 3).mean(axis=1)
+        return pixels, colour.reshape(len(pixels), count, 3).mean(axis=1)
+
+
+def _joined(parts: list[Batch]) -> Int[np.ndarray, " n"]:
+    """All pixels, batch after batch; none when the robot is out of view."""
+    return np.concatenate([np.zeros(0, np.int64), *(part.pixels for part in parts)])
 
 
 def _maps(
@@ -171,8 +208,8 @@ def _maps(
 
 def _edges(
     geom: Int32[np.ndarray, "h w"], is_moving: Bool[np.ndarray, " g"]
-) -> Int[np.ndarray, " n"]:
-    """Flat indices of the pixels beside a border between two geoms of which one moves."""
+) -> Bool[np.ndarray, " hw"]:
+    """Whether a pixel lies beside a border between two geoms of which one moves."""
     # Static geoms are alike here: their borders are in the static layer, already smooth.
     label = np.where(np.append(is_moving, False)[geom], geom, -1)
     edge = np.zeros(geom.shape, bool)
@@ -181,4 +218,4 @@ def _edges(
     edge[:, :-1] |= across
     edge[1:] |= down
     edge[:-1] |= down
-    return np.flatnonzero(edge)
+    return edge.ravel()

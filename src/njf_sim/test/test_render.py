@@ -41,6 +41,17 @@ def test_the_sky_has_neither_depth_nor_geom(model: RobotModel) -> None:
     assert frame.rgb.std(axis=(0, 1)).max() < 10
 
 
+def test_a_robot_out_of_view_leaves_the_static_scene(model: RobotModel) -> None:
+    camera = model.cameras["camera_0"]
+    downward = np.diag([1.0, -1.0, -1.0, 1.0])
+    downward[:3, 3] = 50.0, 0.0, 1.0
+    model.cameras["away"] = Camera("away", 32, 24, camera.scaled(32, 24).K, downward)
+    renderer = Renderer(model)
+    frame = renderer.render("away")
+    assert not renderer.is_moving[frame.geom[frame.geom >= 0]].any()
+    assert frame.rgb.shape == (24, 32, 3)
+
+
 def test_depth_is_z_of_the_surface(renderer: Renderer, model: RobotModel) -> None:
     """Top camera, table: every pixel shows the plane z = 0, one distance away."""
     camera = model.cameras["camera_5"]
