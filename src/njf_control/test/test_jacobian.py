@@ -99,18 +99,6 @@ def test_factors_start_near_one_so_no_channel_is_born_dead() -> None:
     assert (field.head.factors(*inputs(field)) > 0.5).all()
 
 
-def test_confidence_falls_with_the_spread_and_is_a_probability() -> None:
-    field = make_field()
-    points, features, told = inputs(field)
-    field.log_spread.last.weight.data.zero_()
-    shares = []
-    for spread in (0.05, 0.25, 2.0):
-        field.log_spread.last.bias.data.fill_(float(np.log(spread)))
-        assert torch.allclose(field.spread(points, features, told), torch.tensor(spread).double())
-        shares.append(1 - np.exp(-0.25 / spread))
-    assert 1 > shares[0] > shares[1] > shares[2] > 0
-
-
 def test_set_points_reach_the_head_but_its_loss_does_not_bend_them() -> None:
     field = make_field()
     points, features, told = inputs(field)

@@ -149,10 +149,10 @@ def _check_pairs(dataset: Dataset) -> None:
             f"{dataset.folder}: {len(pairs)} pairs of states that must lie in 0..{states - 1}, "
             "expected at least one. Make the dataset again."
         )
-    if not len(dataset.split()[0]):
+    if not len(dataset.split().training):
         raise DataError(
             f"{dataset.folder}: its {len(np.unique(dataset.trajectory))} trajectories leave no "
-            "motion to train on, the last ones are kept for testing. Record more trajectories."
+            "motion to train on, the last ones are held back. Record more trajectories."
         )
 
 

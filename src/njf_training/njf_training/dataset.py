@@ -22,7 +22,7 @@ docs/dataset.md says how each source fills it.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int, Int32, UInt8
@@ -34,7 +34,7 @@ from njf_perception.errors import DataError
 
 FORMAT_VERSION = 1
 Role = Literal["control", "training", "held_out"]
-HELD_OUT_SHARE = 0.1  # of the trajectories, the last ones
+HELD_OUT_SHARE = 0.1  # of the trajectories, the last ones; half validates, half tests
 
 
 class DatasetCamera(Config):
@@ -81,6 +81,14 @@ class DatasetInfo(Config):
     bags: list[str] = Field(description="names of the bags it was made from")
     settings: dict[str, float | int | str | bool | None] = Field(description="of the conversion")
     content_id: str = Field(description="hash of all arrays")
+
+
+class Split(NamedTuple):
+    """Rows of `Dataset.pairs` by what they are for."""
+
+    training: Int[np.ndarray, " a"]
+    validation: Int[np.ndarray, " b"]  # watched while training; calibrates the confidence
+    test: Int[np.ndarray, " c"]  # for the judge alone
 
 
 @dataclass(frozen=True)
@@ -217,12 +225,18 @@ class Dataset:
         """(commands - center) / half_range, so within -1..1."""
         return (self.commands - self.command_center) / self.command_half_range
 
-    def split(self) -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:
-        """Rows of `pairs` to train on and to test on; the test has the last trajectories whole."""
+    def split(self) -> Split:
+        """Rows of `pairs` by use, trajectories whole; see `Split`."""
         trajectories = np.unique(self.trajectory)
-        held_out = trajectories[-max(1, round(HELD_OUT_SHARE * len(trajectories))) :]
-        is_test = np.isin(self.trajectory[self.pairs[:, 0]], held_out)
-        return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+        count = len(trajectories)
+        held_out = max(1, min(2, count - 1), round(HELD_OUT_SHARE * count))
+        first_held_out, first_test = trajectories[[-held_out, held_out // 2 - held_out]]
+        of_pair = self.trajectory[self.pairs[:, 0]]
+        return Split(
+            np.flatnonzero(of_pair < first_held_out),
+            np.flatnonzero((of_pair >= first_held_out) & (of_pair < first_test)),
+            np.flatnonzero(of_pair >= first_test),
+        )
 
     def _optional(self, name: str) -> np.ndarray | None:
         return self._array(name) if (self.folder / f"{name}.npy").exists() else None

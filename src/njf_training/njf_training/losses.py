@@ -200,7 +200,10 @@ def _likelihood(
     predicted: Float[Tensor, "b r 2"],
     error: Float[Tensor, "b r"],
 ) -> Float[Tensor, "b r"]:
-    """Negative log likelihood of the flow's error, Laplace with a spread relative to the flow."""
+    """Negative log likelihood of the flow's error, Laplace with a spread relative to the flow.
+
+    The spread is what `njf_control.jacobian.confidence` makes the confidence of.
+    """
     points, features, told = inputs
     length = predicted.detach().norm(dim=-1) + FLOW_NOISE_PX
     spread = jacobian.spread(points.detach(), features, told)

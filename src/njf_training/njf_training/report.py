@@ -98,7 +98,7 @@ def make_report(dataset: Dataset, findings: Findings) -> Report:
         states=len(dataset.commands),
         trajectories=len(np.unique(dataset.trajectory)),
         pairs=len(dataset.pairs),
-        test_pairs=len(dataset.split()[1]),
+        test_pairs=len(dataset.split().test),
         complete_bags=all(item.complete for item in findings.contents),
         dropped_messages=sum(_dropped(item.path) for item in findings.contents),
         states_without_all_images=_all_marks(findings) - len(findings.states),

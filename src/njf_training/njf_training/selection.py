@@ -36,7 +36,7 @@ class DataConfig(Config):
         Raises:
             DataError: none is left.
         """
-        rows, _ = dataset.split()
+        rows = dataset.split().training
         pairs = dataset.pairs[rows]
         if self.states is not None:
             keep = pairs.max(axis=1) < self.states

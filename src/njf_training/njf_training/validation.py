@@ -26,7 +26,7 @@ class Validation:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        _, held_out = trainer.dataset.split()
+        held_out = trainer.dataset.split().validation
         if not len(held_out):
             raise DataError(
                 f"{trainer.dataset.folder} has no motion in its last trajectories, which are held "

@@ -105,7 +105,7 @@ def true_depth() -> Callable[[Camera, float], np.ndarray]:
 
 @pytest.fixture(scope="session")
 def ball_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty trajectories of two states, with exact masks and flow."""
+    """Ten trajectories of four states and two motions, with exact masks and flow."""
     folder = tmp_path_factory.mktemp("ball")
     cameras = [look_at_ball(name) for name in EYES]
     rng = np.random.default_rng(0)
@@ -126,7 +126,7 @@ def ball_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "background": np.full((3, HEIGHT, WIDTH, 3), 120, np.uint8),
         "masks": np.packbits(masks.reshape(40, 3, -1), axis=-1),
         "commands": commands,
-        "trajectory": np.repeat(np.arange(20, dtype=np.int32), 2),
+        "trajectory": np.repeat(np.arange(10, dtype=np.int32), 4),
         "pairs": pairs,
         "flow": flow.astype(np.float16),
     }

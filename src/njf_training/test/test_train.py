@@ -58,7 +58,7 @@ def test_flow_of_held_out_motions_points_the_right_way(
 ) -> None:
     dataset = Dataset.open(ball_dataset)
     checkpoint = load_checkpoint(finished / "checkpoint.pt")
-    found = [flow_cosine(checkpoint, dataset, int(row), camera) for row in dataset.split()[1]]
+    found = [flow_cosine(checkpoint, dataset, int(row), camera) for row in dataset.split().test]
     assert np.mean(found) > cosine
 
 

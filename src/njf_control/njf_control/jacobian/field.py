@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from njf_control.jacobian.confidence import RIGHT_SHARE, Calibration, confidence_signs
 from njf_control.jacobian.config import JacobianConfig
 from njf_control.jacobian.heads import HEADS, Head, Sizes
 from njf_perception.checkpoint import Checkpoint, CheckpointInfo
@@ -19,8 +20,6 @@ from njf_perception.config import parse_config
 from njf_perception.field import PointMlp
 from njf_perception.scene import Encoding, PixelNerf
 from njf_perception.workspace import Workspace
-
-WITHIN = 0.25  # relative error of a predicted motion that a confidence speaks of
 
 
 @runtime_checkable
@@ -52,6 +51,7 @@ class JacobianField(nn.Module):
         told = code + channels * (1 + 2 * config.setpoint_octaves)
         self.head: Head = HEADS[config.head](config, workspace, Sizes(features, told, channels))
         self.log_spread = PointMlp(config.uncertainty, features, told, 1)
+        self.calibration: Calibration | None = None
 
     @torch.no_grad()
     def forward(
@@ -64,14 +64,23 @@ class JacobianField(nn.Module):
     def evaluate(
         self, scene: FeatureScene, points: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, "n 3 channels"], Float[Tensor, " n"]]:
-        """Jacobian, and the probability that a point's motion is within 25 % of the true one.
+        """Jacobian, and the probability that the motion of a robot's point is right.
 
-        The relative error is taken to be Laplace distributed with the learnt spread b, so the
-        probability is 1 - exp(-0.25 / b).
+        `njf_control.jacobian.confidence` says what is right. Without a calibration the relative
+        error is taken to be Laplace distributed with the learnt spread b, so the probability is
+        1 - exp(-0.25 / b).
         """
         inputs = self._inputs(scene, points)
-        spread = self.spread(*inputs)[0]
-        return self.head.jacobian(*inputs)[0], 1 - torch.exp(-WITHIN / spread)
+        jacobian, spread = self.head.jacobian(*inputs)[0], self.spread(*inputs)[0]
+        if self.calibration is None:
+            return jacobian, 1 - torch.exp(-RIGHT_SHARE / spread)
+        return jacobian, self.calibration.probability(confidence_signs(points, jacobian, spread))
+
+    @torch.no_grad()
+    def signs(self, scene: FeatureScene, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 2"]:
+        """What a calibration of the confidence looks at, see `confidence_signs`."""
+        inputs = self._inputs(scene, points)
+        return confidence_signs(points, self.head.jacobian(*inputs)[0], self.spread(*inputs)[0])
 
     @torch.no_grad()
     def displace(
@@ -112,6 +121,9 @@ def load_jacobian(checkpoint: Checkpoint, model: PixelNerf) -> JacobianField:
     """The Jacobian field of a checkpoint, on top of its scene model, in evaluation mode."""
     field = make_jacobian(checkpoint.info, model)
     field.load_state_dict(checkpoint.jacobian)
+    stored = checkpoint.info.confidence
+    if stored is not None:
+        field.calibration = parse_config(stored, Calibration, "confidence of the checkpoint")
     return field.eval()
 
 

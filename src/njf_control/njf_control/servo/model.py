@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from njf_control.jacobian import load_jacobian
+from njf_control.jacobian import JacobianField, load_jacobian
 from njf_control.robot import RobotConfig
 from njf_control.servo.commands import CommandSpace
 from njf_perception.camera import Camera
@@ -71,8 +71,21 @@ class CheckpointModel:
     ) -> SurfaceJacobians:
         """See `SurfaceModel`; `measured_m` is a depth camera's word at the pixels, NaN for none."""
         scene = PixelNerfScene(self._scene_model, encoding, camera)
-        depth = None if measured_m is None else torch.from_numpy(measured_m.astype(np.float32))
-        points, confidence = scene.surface(torch.from_numpy(pixels.astype(np.float32)), depth)
-        jacobian, right = self._field.evaluate(scene, points)
-        confidence = confidence * right
-        return SurfaceJacobians(points.numpy(), confidence.numpy(), jacobian.numpy())
+        return surface_jacobians(scene, self._field, pixels, measured_m)
+
+
+def surface_jacobians(
+    scene: PixelNerfScene,
+    field: JacobianField,
+    pixels: Float[np.ndarray, "n 2"],
+    measured_m: Float[np.ndarray, " n"] | None = None,
+) -> SurfaceJacobians:
+    """What a model says at pixels of its image; `measured_m` as in `CheckpointModel.evaluate`.
+
+    The confidence is the probability that the pixel shows the robot, times the probability that
+    the robot's motion there is right.
+    """
+    depth = None if measured_m is None else torch.from_numpy(measured_m.astype(np.float32))
+    points, robot = scene.surface(torch.from_numpy(pixels.astype(np.float32)), depth)
+    jacobian, right = field.evaluate(scene, points)
+    return SurfaceJacobians(points.numpy(), (robot * right).numpy(), jacobian.numpy())

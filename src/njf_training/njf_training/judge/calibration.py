@@ -5,16 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-RIGHT_PX, RIGHT_SHARE = 0.5, 0.2
 BINS = 10
-
-
-def is_right(
-    predicted: Float[np.ndarray, "n 2"], true: Float[np.ndarray, "n 2"]
-) -> Bool[np.ndarray, " n"]:
-    """Whether predicted flow is within half a pixel or 20 % of the true one."""
-    error = np.linalg.norm(predicted - true, axis=-1)
-    return error <= np.maximum(RIGHT_PX, RIGHT_SHARE * np.linalg.norm(true, axis=-1))
 
 
 def reliability(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from njf_control.jacobian.confidence import RIGHT_PX, RIGHT_SHARE
 from njf_training.judge.colors import channel_color
 
 _KINDS = {
@@ -70,10 +71,11 @@ def draw_reliability(axis: Axes, confidence: dict[str, Any]) -> None:
         axis.legend(fontsize=8, loc="upper left")
         ece = confidence["ece"]
         axis.set_title(
-            f"confidence against being right (calibration error {ece:.2f}, 0 is perfect)",
+            f"confidence against being right (calibration error {ece:.2f}, 0 is perfect; "
+            f"area under the ROC curve {confidence['auroc']:.2f}, 1 is perfect)",
             fontsize=10,
         )
     axis.set_xlim(0, 1)
     axis.set_ylim(0, 1.02)
     axis.set_xlabel("confidence of the model", fontsize=9)
-    axis.set_ylabel("right within 0.5 px or 20 %", fontsize=9)
+    axis.set_ylabel(f"right within {RIGHT_PX:g} px or {RIGHT_SHARE:.0%}", fontsize=9)

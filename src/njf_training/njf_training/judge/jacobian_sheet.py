@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 
@@ -91,10 +92,12 @@ def _predicted(
 ) -> tuple[Float[np.ndarray, "h2 w2 2 k"], Float[np.ndarray, "h2 w2"]]:
     pixels, K = _pixels(judge)
     scene = judge.predictor.encode(photo, judge.dataset.control_camera)
-    surface = judge.predictor.surface(scene, pixels.reshape(-1, 2))
-    jacobian = image_jacobian(surface, K)
+    flat = pixels.reshape(-1, 2)
+    jacobian = image_jacobian(judge.predictor.surface(scene, flat), K)
+    # Painted is what the model takes for the robot, however sure it is of the motion there.
+    cover = scene.surface(torch.from_numpy(flat).float())[1].double().numpy()
     shape = pixels.shape[:2]
-    return jacobian.reshape(*shape, *jacobian.shape[1:]), surface.confidence.reshape(shape)
+    return jacobian.reshape(*shape, *jacobian.shape[1:]), cover.reshape(shape)
 
 
 def _exact(

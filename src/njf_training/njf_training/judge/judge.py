@@ -8,18 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from tqdm import tqdm
 
+from njf_control.jacobian.confidence import is_right, is_telling
 from njf_control.servo.model import SurfaceJacobians
-from njf_perception.camera import project
 from njf_perception.scene import PixelNerfScene
 from njf_training.dataset import Dataset, DatasetCamera
-from njf_training.judge.calibration import is_right
 from njf_training.judge.channels import JacobianScore, image_jacobian, score_jacobian
 from njf_training.judge.predictor import Predictor
 from njf_training.judge.recovery import recovered_command
 from njf_training.judge.truth import TrueView, Truth
-from njf_training.judge.views import MOVING_PX, ViewScore, robot_pixels, score_view
+from njf_training.judge.views import ViewScore, robot_pixels, score_view
 
-VIEW_STRIDE = 6  # every sixth pixel of a view is rendered and judged, in both directions
 STRIDE = 4  # every fourth pixel of the control image is asked for Jacobians
 FLOOR = "exact_jacobian"  # kind of recovery with the simulator's Jacobian instead of the model's
 
@@ -35,6 +33,7 @@ class JudgeOptions:
         motions_from: "held_out": trajectories never trained on; "outside": of these only motions
             with a set-point outside the share `inside` of the range that the checkpoint knows.
         inside: see `motions_from`.
+        view_stride: every so many pixels of a view are rendered and judged, in both directions.
         seed: of the bootstrap.
     """
 
@@ -43,6 +42,7 @@ class JudgeOptions:
     training_cameras: int = 1
     motions_from: Literal["held_out", "outside"] = "held_out"
     inside: float = 1.0
+    view_stride: int = 6
     seed: int = 0
 
 
@@ -54,7 +54,8 @@ class Findings:
         views: (motion, role, score).
         jacobians: (motion, score).
         recovered: per kind of flow, (motion, recovered step, true step), normalised.
-        confidence, right: of moving points on the robot in the control camera.
+        confidence, right: of the robot's telling points in the control camera, see
+            `njf_control.jacobian.confidence`.
         confidence_beside: mean confidence beside the robot, per motion.
     """
 
@@ -95,14 +96,14 @@ class Judge:
             motion = self.motion(int(row))
             for camera in self._cameras(index, options.training_cameras):
                 view = self.truth.view(motion.before, motion.after, camera.name)
-                self._judge_view(motion, camera, view)
+                self._judge_view(motion, camera, view, options.view_stride)
                 if camera.role == "control":
                     self._judge_control(motion, view, int(row) in exact)
         return self.findings
 
     def rows(self, options: JudgeOptions) -> Int[np.ndarray, " a"]:
         """Rows of `Dataset.pairs` that may be judged."""
-        rows = self.dataset.split()[1]
+        rows = self.dataset.split().test
         if options.motions_from == "outside":
             reach = np.abs(self.commands[self.dataset.pairs[rows]]).max(axis=(1, 2))
             rows = rows[reach > options.inside]
@@ -124,12 +125,14 @@ class Judge:
             if camera.role != "training" or camera.name in chosen:
                 yield camera
 
-    def _judge_view(self, motion: Motion, camera: DatasetCamera, truth: TrueView) -> None:
+    def _judge_view(
+        self, motion: Motion, camera: DatasetCamera, truth: TrueView, stride: int
+    ) -> None:
         index = self.dataset.camera_names.index(camera.name)
-        predicted = self.predictor.view(motion.scene, camera.camera, VIEW_STRIDE, motion.command)
+        predicted = self.predictor.view(motion.scene, camera.camera, stride, motion.command)
         image = np.asarray(self.dataset.images[motion.before, index])
         background = np.asarray(self.dataset.background[index])
-        score = score_view(predicted, truth, image, background, VIEW_STRIDE)
+        score = score_view(predicted, truth, image, background, stride)
         if score is not None:
             self.findings.views.append((motion.row, camera.role, score))
 
@@ -189,10 +192,11 @@ class Judge:
         surface: SurfaceJacobians,
     ) -> None:
         u, v = pixels.astype(int).T
-        moving = np.linalg.norm(view.flow[v, u], axis=-1) > MOVING_PX
-        predicted = linear_flow(surface, self.dataset.control_camera.K, motion.command)
-        self.findings.confidence.append(surface.confidence[moving].astype(np.float64))
-        self.findings.right.append(is_right(predicted[moving], view.flow[v, u][moving]))
+        true, camera = view.flow[v, u], self.dataset.control_camera
+        predicted = self.predictor.flow(motion.scene, camera, surface.points_m, motion.command)
+        telling = is_telling(predicted, true)
+        self.findings.confidence.append(surface.confidence[telling])
+        self.findings.right.append(is_right(predicted, true)[telling])
         beside = robot_pixels(~view.robot, 4 * STRIDE)
         if len(beside):
             around = self.predictor.surface(motion.scene, beside).confidence
@@ -207,14 +211,6 @@ class Judge:
             "units": self.dataset.channel_units,
             "half_range": self.predictor.command_half_range.tolist(),
         }
-
-
-def linear_flow(
-    surface: SurfaceJacobians, K: Float[np.ndarray, "3 3"], command: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, "n 2"]:
-    """Motion in the image [px] that the servo expects of a step: linear in 3D, then projected."""
-    moved = surface.points_m + surface.jacobian_m @ command
-    return np.nan_to_num(project(moved, K) - project(surface.points_m, K))
 
 
 def spread_out(rows: Int[np.ndarray, " a"], limit: int | None) -> Int[np.ndarray, " b"]:

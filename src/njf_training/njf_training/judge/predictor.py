@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from njf_control.jacobian import JacobianField, load_jacobian
-from njf_control.servo.model import SurfaceJacobians
+from njf_control.servo.model import SurfaceJacobians, surface_jacobians
 from njf_perception.camera import Camera, invert, pixel_grid, project, transform
 from njf_perception.checkpoint import load_checkpoint
 from njf_perception.scene import PixelNerf, PixelNerfScene
@@ -74,22 +74,22 @@ class Predictor:
         local = thin.rays(pixel_grid(thin.width, thin.height)[seen])
         local = local * rendering.depth[seen][:, None]
         flow = np.zeros((*seen.shape, 2))
-        flow[seen] = self._flow(scene, camera, local, command)
+        flow[seen] = self.flow(scene, camera, local, command)
         depth = np.where(seen, rendering.depth, np.nan).astype(np.float64)
         opacity, rgb = rendering.opacity.astype(np.float64), rendering.rgb.astype(np.float64)
         return PredictedView(flow, depth, opacity, rgb)
 
     def surface(self, scene: PixelNerfScene, pixels: Float[np.ndarray, "n 2"]) -> SurfaceJacobians:
         """What the servo gets at pixels of the context image; Jacobians per normalised unit."""
-        points, confidence = scene.surface(torch.from_numpy(pixels).float())
-        jacobian = self.jacobian(scene, points)
-        return SurfaceJacobians(*(x.double().numpy() for x in (points, confidence, jacobian)))
+        found = surface_jacobians(scene, self.jacobian, pixels)
+        arrays = (found.points_m, found.confidence, found.jacobian_m)
+        return SurfaceJacobians(*(array.astype(np.float64) for array in arrays))
 
     def encode(self, image: UInt8[np.ndarray, "h w 3"], camera: Camera) -> PixelNerfScene:
         """Understand one image of the context camera."""
         return self.model.encode(image, camera)
 
-    def _flow(
+    def flow(
         self,
         scene: PixelNerfScene,
         camera: Camera,

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from njf_control.jacobian.confidence import MOVING_PX
 from njf_training.judge.predictor import OPAQUE, PredictedView, thin
 from njf_training.judge.truth import TrueView
 
-MOVING_PX = 1.0  # true motion from which a pixel counts as moving [px]
 HIGHEST_PSNR_DB = 60.0  # of two images that are the same
 
 

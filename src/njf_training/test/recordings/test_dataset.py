@@ -19,11 +19,12 @@ def folder(make_bag: Callable[..., Path], tmp_path: Path) -> Path:
     return tmp_path / "dataset"
 
 
-def test_the_last_trajectories_are_for_testing(folder: Path) -> None:
+def test_the_last_trajectories_are_for_validation_and_testing(folder: Path) -> None:
     dataset = Dataset.open(folder)
-    train, test = dataset.split()
-    assert sorted([*train, *test]) == list(range(len(dataset.pairs)))
-    assert set(dataset.trajectory[dataset.pairs[test, 0]]) == {9}
+    split = dataset.split()
+    assert np.concatenate(split).tolist() == list(range(len(dataset.pairs)))
+    training, validation, test = (set(dataset.trajectory[dataset.pairs[r, 0]]) for r in split)
+    assert (training, validation, test) == (set(range(8)), {8}, {9})
 
 
 def test_commands_are_normalised_to_the_recorded_range(folder: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_good_recording_has_no_errors(make_bag: Callable[..., Path], tmp_path:
     report = convert(make_bag(trajectories=20), tmp_path / "dataset", INLINE)
     assert report.errors == [] and report.warnings == []
     assert (report.states, report.trajectories, report.pairs) == (80, 20, 60)
-    assert report.test_pairs == 6
+    assert report.test_pairs == 3
     assert sum(report.coverage["slide_x"]) == 80
     assert report.sync_error_ms["max"] == pytest.approx(0.002)
     assert sum(report.sync_histogram.values()) == 80
