@@ -353,6 +353,39 @@ def test_lost_tracks_hold_and_then_end_the_motion() -> None:
     assert steps[0].used == 3
 
 
+def doubted(sure: int) -> tuple[Servo, SimulatedRobot, Measurement]:
+    """A robot in view of a model that is sure of the first `sure` points only."""
+    rng = np.random.default_rng(1)
+    arm, robot = PlanarArm(rng), SimulatedRobot(np.zeros(3))
+    seen = View(arm, arm.pixels(np.array([0.5, 0.2, 0.1])), rng).measure(robot)
+    confidence = np.where(np.arange(len(seen.weights)) < sure, 0.9, 0.01)
+    servo = Servo(ServoConfig(lost_steps=3), finger_space(), robot.history)
+    return servo, robot, replace(seen, weights=seen.weights * confidence, confidence=confidence)
+
+
+def test_a_model_that_doubts_every_point_holds_and_then_ends_the_motion() -> None:
+    servo, robot, measurement = doubted(sure=3)
+    steps = [servo.step(measurement) for _ in range(3)]
+    assert [step.reason for step in steps] == [None, None, Reason.MODEL_UNSURE]
+    assert all((step.setpoint == robot.history.newest).all() for step in steps)
+
+
+def test_some_sure_points_are_enough_to_steer() -> None:
+    servo, robot, measurement = doubted(sure=10)
+    later = replace(measurement, stamp_ns=measurement.stamp_ns + 66_000_000)
+    steps = [servo.step(each) for each in (measurement, later)]
+    assert [step.reason for step in steps] == [None, None]
+    assert (steps[-1].setpoint != robot.history.newest).any()
+
+
+def test_points_that_are_not_visible_are_lost_not_doubted() -> None:
+    servo, _, measurement = doubted(sure=0)
+    confidence = np.where(np.arange(len(measurement.weights)) < 3, 0.01, np.nan)
+    weights = np.nan_to_num(confidence)
+    blind = replace(measurement, weights=weights, confidence=confidence)
+    assert [servo.step(blind).reason for _ in range(3)][-1] is Reason.LOST_TRACKS
+
+
 def test_step_limit_ends_the_motion() -> None:
     run = close_loop(0, max_steps=4)
     assert run.reason is Reason.TIMEOUT

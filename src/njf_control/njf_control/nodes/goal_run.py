@@ -21,6 +21,11 @@ _MESSAGES = {
         "nearer first"
     ),
     Reason.LOST_TRACKS: "too few points are visible; give points that stay in view",
+    Reason.MODEL_UNSURE: (
+        "the points are visible, but the model does not recognise the robot at them (confidence "
+        "below min_confidence); check light, camera pose and checkpoint, and that the points are "
+        "on the robot"
+    ),
 }
 
 

@@ -54,6 +54,7 @@ from njf_perception.nodes.main import run
 from njf_perception.trackers.lucas_kanade import LucasKanadeTracker
 
 _CHECK_PERIOD_S = 0.05
+_SHOWN = 0.2  # confidence from which a point is worth publishing
 
 
 class JacobianFieldNode(GuardedLifecycleNode):
@@ -311,12 +312,12 @@ class JacobianFieldNode(GuardedLifecycleNode):
             self._finish(outcome)
 
     def _publish_field(self, encoded: EncodedImage, msg: SceneEncoding) -> None:
-        """Jacobians on a grid of pixels where the model is sure of a surface."""
+        """Jacobians on a grid of pixels that are not likely beside the robot, or wrong."""
         stride = self._value("field_stride_px")
         grid = pixel_grid(encoded.camera.width, encoded.camera.height)
         pixels = grid[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 2)
         surface = self._model.evaluate(encoded.encoding, encoded.camera, pixels)
-        shown = surface.confidence > 0.5
+        shown = surface.confidence > _SHOWN
         units = self._robot.channel_units
         self._fields.publish(
             jacobian_field_msg(surface, shown, self._model.space, units, msg.header)

@@ -27,6 +27,7 @@ def declare_parameters(node: Node) -> None:
         ("huber_px", _DEFAULT.huber_px, "residual that pulls with full force [px]", 0.1, 100.0),
         ("outlier_px", _DEFAULT.outlier_px, "unexplained error of an outlier [px]", 0.5, 100.0),
         ("min_points", _DEFAULT.min_points, "fewest points to steer by", 2, 1000),
+        ("min_confidence", _DEFAULT.min_confidence, "least to be steered by a point", 0.0, 1.0),
         ("lag_s", _DEFAULT.lag_s, "from set-point to motion [s]", 0.0, 0.5),
         ("tolerance_px", progress.tolerance_px, "mean error that is reached [px]", 0.05, 50.0),
         ("settle", progress.settle, "correction that is settled [normalised]", 1e-5, 0.1),
@@ -53,7 +54,10 @@ def servo_config(node: Node, tolerance_px: float) -> ServoConfig:
     def value(name: str) -> Any:
         return node.get_parameter(name).value
 
-    names = ("gain", "max_step", "damping", "huber_px", "outlier_px", "min_points", "lag_s")
+    names = (
+        "gain", "max_step", "damping", "huber_px", "outlier_px", "min_points", "min_confidence",
+        "lag_s",
+    )  # fmt: skip
     progress = {"tolerance_px": tolerance_px or value("tolerance_px"), "settle": value("settle")}
     correction = {name: value(f"correction_{name}") for name in _CORRECTION}
     correction["enabled"] = value("correction")

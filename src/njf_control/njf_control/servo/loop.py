@@ -56,8 +56,14 @@ class ServoConfig(Config):
         default=3.0, gt=0, description="unexplained error that is an outlier [px]"
     )
     min_points: int = Field(default=4, ge=2, description="fewest visible points to steer by")
+    min_confidence: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="of the model at `min_points` visible points; with less it does not steer",
+    )
     lost_steps: int = Field(
-        default=5, ge=1, description="steps without enough points before giving up"
+        default=5, ge=1, description="steps without enough points, or sure ones, before giving up"
     )
     lag_s: float = Field(default=0.0, ge=0, le=0.5, description="from set-point to motion [s]")
     progress: ProgressConfig = Field(default_factory=ProgressConfig)
@@ -76,6 +82,8 @@ class Measurement:
         weights: visibility times confidence, 0..1.
         points_m: surface points in the camera frame [m].
         jacobian_m: motion per normalised command unit [m].
+        confidence: the model's own, which is part of `weights`; NaN at points that are not
+            visible. None: from a model that does not doubt.
         anchored: points measured against the goal image instead of the first one, where a change
             is a jump and no motion; None: no point.
     """
@@ -87,6 +95,7 @@ class Measurement:
     weights: Float[np.ndarray, " n"]
     points_m: Float[np.ndarray, "n 3"]
     jacobian_m: Float[np.ndarray, "n 3 k"]
+    confidence: Float[np.ndarray, " n"] | None = None
     anchored: Bool[np.ndarray, " n"] | None = None
 
     def task(self, weights: Float[np.ndarray, " n"], huber_px: float) -> TrackPixels | TrackPoints:
@@ -101,6 +110,13 @@ class Measurement:
         anchored = np.zeros(len(self.weights), bool) if self.anchored is None else self.anchored
         A = projection_derivative(self.points_m, self.K) @ self.jacobian_m
         return Sight(self.stamp_ns, setpoint, self.current_px, anchored, self.weights, A)
+
+    def is_doubted(self, least: float, min_points: int) -> bool:
+        """Enough points are visible, but at too few the confidence is more than `least`."""
+        if self.confidence is None:
+            return False
+        visible = np.count_nonzero(np.isfinite(self.confidence))
+        return bool(visible >= min_points > np.count_nonzero(self.confidence > least))
 
     def errors_px(self) -> Float[np.ndarray, " n"]:
         """Distance of every point from its target in the image [px]."""
@@ -194,11 +210,12 @@ class Servo:
         solution = self._solve(measurement, weights, limits)
         correction = base + solution.delta - newest
         first = self._commanded is None
-        lost = used < self._config.min_points or solution.status is not Status.SOLVED
-        self._commanded = newest if first or lost else newest + self._config.gain * correction
+        blind = self._blind(measurement, used, solution)
+        hold = first or blind is not None
+        self._commanded = newest if hold else newest + self._config.gain * correction
         self.steps += 1
         error_px, max_error_px = _errors(measurement, weights)
-        reason = self._reason(lost, error_px, correction)
+        reason = self._reason(blind, error_px, correction)
         return ServoStep(
             setpoint=self._space.setpoint(self._commanded),
             reason=reason,
@@ -270,12 +287,19 @@ class Servo:
         few = outliers.sum() <= 0.3 * np.count_nonzero(weights)
         return np.where(outliers, 0.0, weights) if few else weights
 
+    def _blind(self, measurement: Measurement, used: int, solution: Solution) -> Reason | None:
+        """Why this image says nothing about the way, if so."""
+        if measurement.is_doubted(self._config.min_confidence, self._config.min_points):
+            return Reason.MODEL_UNSURE
+        lost = used < self._config.min_points or solution.status is not Status.SOLVED
+        return Reason.LOST_TRACKS if lost else None
+
     def _reason(
-        self, lost: bool, error_px: float, correction: Float[np.ndarray, " k"]
+        self, blind: Reason | None, error_px: float, correction: Float[np.ndarray, " k"]
     ) -> Reason | None:
-        self._lost = self._lost + 1 if lost else 0
-        if lost:
-            return Reason.LOST_TRACKS if self._lost >= self._config.lost_steps else None
+        self._lost = self._lost + 1 if blind is not None else 0
+        if blind is not None:
+            return blind if self._lost >= self._config.lost_steps else None
         reason = self._progress.update(error_px, correction)
         if reason is None and 0 < self._max_steps <= self.steps:
             return Reason.TIMEOUT

@@ -26,6 +26,7 @@ class Reason(IntEnum):
     ROBOT_FAULT = 8
     INVALID_GOAL = 9
     NODE_ERROR = 10
+    MODEL_UNSURE = 11
 
 
 class ProgressConfig(Config):

@@ -198,15 +198,17 @@ class Session:
         evaluated = time.perf_counter()
         visible = tracks.visible * tracks.confidence.astype(np.float64)
         target, weights = self._targets(encoded.stamp_ns, pixels, visible)
+        asked = visible * weights
         step = self.servo.step(
             Measurement(
                 stamp_ns=encoded.stamp_ns,
                 K=encoded.camera.K,
                 current_px=pixels,
                 target=target,
-                weights=visible * weights * surface.confidence,
+                weights=asked * surface.confidence,
                 points_m=surface.points_m,
                 jacobian_m=surface.jacobian_m,
+                confidence=np.where(asked > 0, surface.confidence, np.nan),
                 anchored=tracked.anchored,
             )
         )
