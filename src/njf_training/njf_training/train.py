@@ -1,5 +1,7 @@
 """Training, top to bottom: dataset in, self-contained checkpoint out; resumable after a kill.
 
+When the weights are done, the confidence is calibrated on motions that they were not trained on.
+
 Several processes or machines: torchrun --nproc-per-node 4 -m njf_training.train --help
 """
 
@@ -11,9 +13,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from njf_control.robot import RobotConfig, load_robot
+from njf_perception.checkpoint import load_checkpoint
 from njf_perception.config import load_config
 from njf_perception.errors import DataError, StoppedError, explained
 from njf_training.batches import training_batches
+from njf_training.calibrate import calibrate_checkpoint
 from njf_training.check import check_dataset
 from njf_training.dataset import Dataset
 from njf_training.distributed import World, join
@@ -43,7 +47,19 @@ def train(dataset_folder: Path, robot: RobotConfig, out: Path, config: TrainConf
         trainer.resume(out)
         with open_logs(out, config, trainer.step, world) as logs:
             run(trainer, out, logs, stop)
+        if world.is_first and config.stage != "geometry":
+            calibrate(out / "checkpoint.pt", dataset)
     return out / "checkpoint.pt"
+
+
+def calibrate(checkpoint: Path, dataset: Dataset) -> None:
+    """Calibrate the confidence of the finished checkpoint, unless that was done already."""
+    if load_checkpoint(checkpoint).info.confidence is not None:
+        return
+    try:
+        calibrate_checkpoint(checkpoint, dataset)
+    except DataError as error:
+        tqdm.write(f"the confidence stays as it was trained: {error}")
 
 
 def run(trainer: Trainer, out: Path, logs: Logs, stop: StopRequest) -> None:
