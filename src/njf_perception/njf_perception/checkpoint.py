@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from pydantic import Field
 
 from njf_perception.camera import Camera
 from njf_perception.config import Config
 from njf_perception.errors import CheckpointError
+from njf_perception.registration import ReferenceView
 from njf_perception.scene import PixelNerf, PixelNerfConfig
 from njf_perception.workspace import Box
 
@@ -77,12 +78,15 @@ class Checkpoint:
         content_id: hash of the file's content, equal on both ends of a scene encoding.
         perception: weights of the `PixelNerf`.
         jacobian: weights of the Jacobian head.
+        reference: the context camera's view of the scene without the robot, in training; None in
+            files that were written before there was one.
     """
 
     info: CheckpointInfo
     content_id: str
     perception: dict[str, torch.Tensor]
     jacobian: dict[str, torch.Tensor]
+    reference: UInt8[np.ndarray, "h w 3"] | None = None
 
     @property
     def command_center(self) -> Float[np.ndarray, " n"]:
@@ -99,6 +103,12 @@ class Checkpoint:
         model = make_scene_model(self.info)
         model.load_state_dict(self.perception)
         return model.eval()
+
+    def reference_view(self) -> ReferenceView | None:
+        """What images are compared with to see whether the camera has turned since training."""
+        if self.reference is None:
+            return None
+        return ReferenceView(self.reference, self.info.camera.camera())
 
     def require(self, robot: str, channel_names: list[str]) -> None:
         """Refuse a checkpoint that was made for another robot.
@@ -127,9 +137,16 @@ def save_checkpoint(
     info: CheckpointInfo,
     perception: dict[str, torch.Tensor],
     jacobian: dict[str, torch.Tensor],
+    reference: UInt8[np.ndarray, "h w 3"] | None = None,
 ) -> None:
     """Write a checkpoint atomically: a crash leaves the old file or the new one, never half."""
-    content = {"info": info.model_dump_json(), "perception": perception, "jacobian": jacobian}
+    content: dict[str, Any] = {
+        "info": info.model_dump_json(),
+        "perception": perception,
+        "jacobian": jacobian,
+    }
+    if reference is not None:
+        content["reference"] = torch.from_numpy(np.array(reference))
     save_atomically(content, Path(path))
 
 
@@ -172,7 +189,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: checkpoint format {info.format}, this version reads {FORMAT}. Train it again."
         )
     digest = hashlib.sha256(content).hexdigest()[:12]
-    return Checkpoint(info, digest, data["perception"], data["jacobian"])
+    reference = data["reference"].numpy() if "reference" in data else None
+    return Checkpoint(info, digest, data["perception"], data["jacobian"], reference)
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:

@@ -4,22 +4,25 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from njf_perception.camera import Camera, pixel_grid
-from njf_perception.scene import Scene
+from njf_perception.camera import pixel_grid
+from njf_perception.scene import PixelNerfScene
+from njf_perception.virtual_camera import turned_surface
 
 _SMALLEST_CONFIDENCE = 0.5
 
 
 def depth_view(
-    scene: Scene, camera: Camera, width: int
+    scene: PixelNerfScene, width: int
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-    """Depth [m] and confidence (0 to 1) of the scene in `camera`, `width` pixels wide.
+    """Depth [m] and confidence (0 to 1) in the image that was encoded, `width` pixels wide.
 
     These are the surface points the controller uses. Depth is NaN where nothing is seen.
     """
+    camera = scene.camera
     height = round(width * camera.height / camera.width)
     scale = np.array([camera.width / width, camera.height / height])
     pixels = (pixel_grid(width, height) + 0.5) * scale - 0.5
-    points, confidence = scene.surface(torch.from_numpy(pixels.reshape(-1, 2)).float())
-    depth = torch.where(confidence >= _SMALLEST_CONFIDENCE, points[:, 2], torch.nan)
+    points, confidence = turned_surface(scene, pixels.reshape(-1, 2))
+    forward = torch.from_numpy(scene.encoding.R_trained_camera[:, 2]).float()
+    depth = torch.where(confidence >= _SMALLEST_CONFIDENCE, points @ forward, torch.nan)
     return depth.view(height, width).numpy(), confidence.view(height, width).numpy()

@@ -28,10 +28,15 @@ class Rendering(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """What the encoder made of one image; all that control needs of it."""
+    """What the encoder made of one image; all that control needs of it.
+
+    `R_trained_camera` maps directions in the camera's frame to the frame it had in training, in
+    which the encoder was shown the image. The identity where nothing was turned.
+    """
 
     feature_map: Float[Tensor, "c h w"]
     global_code: Float[Tensor, " g"]
+    R_trained_camera: Float[np.ndarray, "3 3"] = np.eye(3)
 
 
 @runtime_checkable

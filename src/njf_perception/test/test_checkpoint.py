@@ -105,3 +105,13 @@ def test_missing_file_and_future_format(tmp_path: Path) -> None:
     write(tmp_path / "a.pt", format=99)
     with pytest.raises(CheckpointError, match="format 99, this version reads 1"):
         load_checkpoint(tmp_path / "a.pt")
+
+
+def test_reference_view_is_optional_and_survives_the_round_trip(tmp_path: Path) -> None:
+    write(tmp_path / "a.pt")
+    without = load_checkpoint(tmp_path / "a.pt")
+    assert without.reference is None
+    view = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    save_checkpoint(tmp_path / "b.pt", without.info, without.perception, without.jacobian, view)
+    found = load_checkpoint(tmp_path / "b.pt").reference
+    assert found is not None and np.array_equal(found, view)

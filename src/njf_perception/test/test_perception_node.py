@@ -4,7 +4,9 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,7 +18,7 @@ from std_msgs.msg import Header
 
 from njf_msgs.msg import SceneEncoding
 from njf_perception.camera import Camera
-from njf_perception.checkpoint import load_checkpoint
+from njf_perception.checkpoint import load_checkpoint, save_checkpoint
 from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, ns_to_stamp
 from njf_perception.nodes.encoding import encoding_from_msg
 from njf_perception.nodes.perception import PerceptionNode
@@ -60,10 +62,12 @@ class Probe(Node):
 def start(
     spin: Callable[..., None], tiny_camera: Camera
 ) -> Callable[..., tuple[PerceptionNode, Probe]]:
-    """`start(checkpoint, camera=...)` spins a perception node and a probe."""
+    """`start(checkpoint, camera=..., ...)` spins a perception node and a probe."""
 
-    def make(checkpoint: Path | str, camera: str = "camera_0") -> tuple[PerceptionNode, Probe]:
-        values = {"checkpoint": str(checkpoint), "camera": camera}
+    def make(
+        checkpoint: Path | str, camera: str = "camera_0", **others: Any
+    ) -> tuple[PerceptionNode, Probe]:
+        values = {"checkpoint": str(checkpoint), "camera": camera} | others
         node = PerceptionNode([Parameter(name, value=value) for name, value in values.items()])
         probe = Probe(tiny_camera)
         spin(node, probe)
@@ -162,6 +166,35 @@ def test_image_that_does_not_fit_its_camera_info_is_told(start, tiny_checkpoint,
     node.trigger_configure()
     node.trigger_activate()
     wait_until(lambda: probe.told("60 x 48 px, its camera_info says 64 x 48"))
+
+
+def test_a_turned_camera_is_told_and_compensated(
+    start, tiny_checkpoint, tiny_camera, wait_until, tmp_path
+):
+    loaded = load_checkpoint(tiny_checkpoint)
+    rng = np.random.default_rng(0)
+    wide = cv2.GaussianBlur(rng.integers(0, 256, (240, 320, 3), np.uint8), (0, 0), 2.0)
+    wide = cv2.normalize(wide, None, 0, 255, cv2.NORM_MINMAX)
+    save_checkpoint(tmp_path / "b.pt", loaded.info, loaded.perception, loaded.jacobian, wide)
+    node, probe = start(tmp_path / "b.pt", correction=True)
+    probe.camera = camera = tiny_camera.scaled(320, 240)
+    R = cv2.Rodrigues(np.deg2rad([0.0, 4.0, 0.0]))[0]
+    H = camera.K @ R.T @ np.linalg.inv(camera.K)
+    probe.image = cv2.warpPerspective(wide, H, (320, 240))
+    node.trigger_configure()
+    node.trigger_activate()
+    told = "turned by 4.0 deg since training; compensated"
+    wait_until(lambda: any(told in s.message for s in probe.statuses), what="the warning")
+    probe.encodings.clear()
+    wait_until(lambda: probe.encodings, what="an encoding after it")
+    encoding, _ = encoding_from_msg(probe.encodings[-1], "camera_0")
+    np.testing.assert_allclose(encoding.R_trained_camera, R, atol=1e-3)
+    node.set_parameters([Parameter("correction", value=False)])
+    wait_until(lambda: any("not compensated" in s.message for s in probe.statuses), what="no help")
+    probe.encodings.clear()
+    wait_until(lambda: len(probe.encodings) > 1, what="encodings of what is seen")
+    encoding, _ = encoding_from_msg(probe.encodings[-1], "camera_0")
+    np.testing.assert_array_equal(encoding.R_trained_camera, np.eye(3))
 
 
 def test_parameters_out_of_range_are_refused(ros_context):

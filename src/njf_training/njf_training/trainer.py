@@ -23,6 +23,7 @@ from njf_training.distributed import World
 from njf_training.hull import CameraRig
 from njf_training.losses import LossConfig, compute_losses
 from njf_training.precision import choose_device, choose_dtype, compute_networks_in
+from njf_training.reference import reference_view
 from njf_training.sampler import Batch, RaySampler
 from njf_training.train_config import TrainConfig
 
@@ -150,7 +151,7 @@ class Trainer:
         if not self.world.is_first:
             return
         weights = (self.averaged[part].state_dict() for part in ("perception", "jacobian"))
-        save_checkpoint(folder / "checkpoint.pt", self.info, *weights)
+        save_checkpoint(folder / "checkpoint.pt", self.info, *weights, reference_view(self.dataset))
         state = {
             "step": self.step,
             "modules": self.modules.state_dict(),

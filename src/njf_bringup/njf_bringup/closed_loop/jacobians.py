@@ -15,6 +15,7 @@ from njf_control.servo.model import CheckpointModel, SurfaceJacobians, SurfaceMo
 from njf_perception.camera import Camera
 from njf_perception.checkpoint import load_checkpoint
 from njf_perception.scene import Encoding
+from njf_perception.virtual_camera import COMPARE_PERIOD_S, CameraWatch, encode_turned
 from njf_sim.flow import GroundTruth
 from njf_sim.robot_model import RobotModel
 
@@ -43,21 +44,33 @@ class Eyes(Protocol):
 
 
 class LearnedEyes:
-    """A checkpoint; sees nothing but the image."""
+    """A checkpoint; sees nothing but the image.
 
-    def __init__(self, path: str | Path, robot: RobotConfig) -> None:
-        """Load a checkpoint for `robot`.
+    Attributes:
+        watch: tells how the camera is turned; None: taken to stand as it did in training.
+    """
+
+    def __init__(self, path: str | Path, robot: RobotConfig, unturn: bool = False) -> None:
+        """Load a checkpoint for `robot`; `unturn` looks through a turned camera as if it were not.
 
         Raises:
             CheckpointError: unreadable, or made for another robot.
         """
         self.model = CheckpointModel(path, robot)
         self.space = self.model.space
-        self._scene_model = load_checkpoint(path).scene_model()
+        checkpoint = load_checkpoint(path)
+        self._scene_model = checkpoint.scene_model()
+        reference = checkpoint.reference_view() if unturn else None
+        self.watch = CameraWatch(reference, COMPARE_PERIOD_S) if reference else None
 
     def encode(self, view: View, camera: Camera) -> Encoding:
         """See `Eyes`."""
-        return self._scene_model.encode(view.rgb, camera).encoding
+        model, watch = self._scene_model, self.watch
+        if watch is None:
+            return model.encode(view.rgb, camera).encoding
+        if watch.due(view.stamp_ns):
+            watch.compare(view.rgb, camera, view.stamp_ns)
+        return encode_turned(watch, model, view.rgb, camera).encoding
 
 
 class ExactEyes:
@@ -109,7 +122,11 @@ class _ExactModel:
     eyes: ExactEyes
 
     def evaluate(
-        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+        self,
+        encoding: Encoding,
+        camera: Camera,
+        pixels: Float[np.ndarray, "n 2"],
+        measured_m: Float[np.ndarray, " n"] | None = None,
     ) -> SurfaceJacobians:
         """See `SurfaceModel`."""
         return self.eyes.evaluate(camera, pixels)

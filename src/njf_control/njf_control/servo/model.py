@@ -14,6 +14,7 @@ from njf_control.servo.commands import CommandSpace
 from njf_perception.camera import Camera
 from njf_perception.checkpoint import load_checkpoint
 from njf_perception.scene import Encoding, PixelNerf, PixelNerfScene
+from njf_perception.virtual_camera import turned_surface
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,16 @@ class SurfaceModel(Protocol):
     """Anything that gives Jacobians at the visible surface."""
 
     def evaluate(
-        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+        self,
+        encoding: Encoding,
+        camera: Camera,
+        pixels: Float[np.ndarray, "n 2"],
+        measured_m: Float[np.ndarray, " n"] | None = None,
     ) -> SurfaceJacobians:
-        """Surface and Jacobians at pixels (u, v) of the image behind `encoding`."""
+        """Surface and Jacobians at pixels (u, v) of the image behind `encoding`.
+
+        `measured_m` is a depth camera's word at the pixels [m], NaN where it has none.
+        """
         ...
 
 
@@ -69,7 +77,7 @@ class CheckpointModel:
         pixels: Float[np.ndarray, "n 2"],
         measured_m: Float[np.ndarray, " n"] | None = None,
     ) -> SurfaceJacobians:
-        """See `SurfaceModel`; `measured_m` is a depth camera's word at the pixels, NaN for none."""
+        """See `SurfaceModel`."""
         scene = PixelNerfScene(self._scene_model, encoding, camera)
         return surface_jacobians(scene, self._field, pixels, measured_m)
 
@@ -85,7 +93,8 @@ def surface_jacobians(
     The confidence is the probability that the pixel shows the robot, times the probability that
     the robot's motion there is right.
     """
-    depth = None if measured_m is None else torch.from_numpy(measured_m.astype(np.float32))
-    points, robot = scene.surface(torch.from_numpy(pixels.astype(np.float32)), depth)
+    points, robot = turned_surface(scene, pixels, measured_m)
     jacobian, right = field.evaluate(scene, points)
+    R = torch.from_numpy(scene.encoding.R_trained_camera).float()
+    points, jacobian = points @ R, R.T @ jacobian  # from the frame of training to the camera's
     return SurfaceJacobians(points.numpy(), (robot * right).numpy(), jacobian.numpy())

@@ -23,6 +23,7 @@ def encoding_to_msg(
         image_width=int(camera.width),
         image_height=int(camera.height),
         k=camera.K.astype(np.float64).ravel(),
+        r_trained_camera=encoding.R_trained_camera.astype(np.float64).ravel(),
         channels=channels,
         map_height=height,
         map_width=width,
@@ -37,7 +38,8 @@ def encoding_from_msg(
     """Encoding and camera of a message; the pose is the identity when it is not given.
 
     Raises:
-        DataError: the feature map does not have the size the message states.
+        DataError: the feature map does not have the size the message states, or what should be
+            a rotation is none.
     """
     shape = (msg.channels, msg.map_height, msg.map_width)
     if len(msg.feature_map) != int(np.prod(shape)) or 0 in shape:
@@ -45,9 +47,15 @@ def encoding_from_msg(
             f"SceneEncoding holds {len(msg.feature_map)} features, its stated shape is {shape}. "
             "Run the same version on both ends."
         )
+    R = np.asarray(msg.r_trained_camera, np.float64).reshape(3, 3)
+    if not np.allclose(R @ R.T, np.eye(3), atol=1e-6):
+        raise DataError(
+            f"SceneEncoding has r_trained_camera {R.ravel().tolist()}, which is no rotation. "
+            "Run the same version on both ends."
+        )
     feature_map = torch.from_numpy(np.array(msg.feature_map, np.float32).reshape(shape))
     code = torch.from_numpy(np.array(msg.global_code, np.float32))
     K = np.asarray(msg.k, np.float64).reshape(3, 3)
     T = np.eye(4) if T_world_camera is None else T_world_camera
     camera = Camera(name, int(msg.image_width), int(msg.image_height), K, T)
-    return Encoding(feature_map, code), camera
+    return Encoding(feature_map, code, R), camera

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -28,7 +29,9 @@ from njf_perception.nodes.encoding import encoding_to_msg
 from njf_perception.nodes.lifecycle import GuardedLifecycleNode
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
+from njf_perception.registration import Registration, Verdict
 from njf_perception.scene import PixelNerf, PixelNerfScene
+from njf_perception.virtual_camera import COMPARE_PERIOD_S, CameraWatch, encode_turned
 
 _LARGEST_K_CHANGE = 0.02  # of the focal length; the model knows one calibration
 
@@ -37,7 +40,8 @@ class PerceptionNode(GuardedLifecycleNode):
     """Subscribes to one camera; publishes the scene encoding of every image it keeps up with.
 
     `perception/depth` and `perception/confidence` cost far more than the encoding, so they are
-    made at a low rate, in a thread of their own, and only while somebody subscribes.
+    made at a low rate, in a thread of their own, and only while somebody subscribes. In another
+    thread, images are now and then compared with what the camera saw in training.
     """
 
     def __init__(self, overrides: list[Parameter] | None = None) -> None:
@@ -49,9 +53,15 @@ class PerceptionNode(GuardedLifecycleNode):
         declare(self, "num_threads", 1, "CPU threads of the model", 1, 64)
         declare(self, "depth_rate_hz", 2.0, "Largest rate of depth and confidence [Hz]", 0.1, 30.0)
         declare(self, "depth_width", 80, "Width of depth and confidence images [px]", 8, 640)
+        declare(self, "correction", False, "Look through a turned camera as if it were not turned")
+        declare(
+            self, "turn_period_s", COMPARE_PERIOD_S, "Between looks for a turn [s]", 0.1, 3600.0
+        )
         self._problem = ""
         self._camera: Camera | None = None
         self._model: PixelNerf | None = None
+        self._watch: CameraWatch | None = None
+        self._verdict = Verdict.UNMOVED
         self._workers: list[LatestWorker] = []
         self._encoded = Figures()
         self._age_s = float("nan")
@@ -66,7 +76,8 @@ class PerceptionNode(GuardedLifecycleNode):
         self._next_depth_s = 0.0
         self._depth_worker = LatestWorker(self._publish_depth, self._report, "depth")
         self._image_worker = LatestWorker(self._encode, self._report, "encode")
-        self._workers = [self._image_worker, self._depth_worker]
+        self._turn_worker = LatestWorker(self._compare, self._report, "turn")
+        self._workers = [self._image_worker, self._depth_worker, self._turn_worker]
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -82,7 +93,7 @@ class PerceptionNode(GuardedLifecycleNode):
         for publisher in (self._encodings, self._depths, self._confidences):
             self.destroy_lifecycle_publisher(publisher)  # pyright: ignore[reportArgumentType]
         self._camera = None
-        self._model = None
+        self._model = self._watch = None
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -119,6 +130,9 @@ class PerceptionNode(GuardedLifecycleNode):
             )
         torch.set_num_threads(self._value("num_threads"))
         self._info, self._content_id = checkpoint.info, checkpoint.content_id
+        reference = checkpoint.reference_view()
+        self._watch = CameraWatch(reference, self._value("turn_period_s")) if reference else None
+        self._verdict = Verdict.UNMOVED
         model = self._model = checkpoint.scene_model()
         camera = checkpoint.info.camera.camera()
         model.encode(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
@@ -169,7 +183,7 @@ class PerceptionNode(GuardedLifecycleNode):
                 f"Image of {msg.width} x {msg.height} px, its camera_info says {camera.width} x "
                 f"{camera.height}. Repair the camera node."
             )
-        scene = model.encode(image, camera)
+        scene = self._understand(model, image, camera, stamp_to_ns(msg.header.stamp))
         self._encodings.publish(
             encoding_to_msg(scene.encoding, camera, self._content_id, msg.header)
         )
@@ -177,6 +191,44 @@ class PerceptionNode(GuardedLifecycleNode):
         self._age_s = (self.get_clock().now().nanoseconds - stamp_to_ns(msg.header.stamp)) * 1e-9
         self._problem = ""
         self._offer_depth(scene, msg.header)
+
+    def _understand(
+        self, model: PixelNerf, image: UInt8[np.ndarray, "h w 3"], camera: Camera, stamp_ns: int
+    ) -> PixelNerfScene:
+        """Encode an image, as if the camera were not turned where that is asked for."""
+        watch = self._watch
+        if watch is None:
+            return model.encode(image, camera)
+        if watch.due(stamp_ns):
+            self._turn_worker.submit((watch, image, camera, stamp_ns))
+        if not self._value("correction"):
+            return model.encode(image, camera)
+        return encode_turned(watch, model, image, camera)
+
+    def _compare(self, item: tuple[CameraWatch, UInt8[np.ndarray, "h w 3"], Camera, int]) -> None:
+        """Look whether the camera has turned; runs in the turn worker."""
+        watch, image, camera, stamp_ns = item
+        found = watch.compare(image, camera, stamp_ns)
+        if found.verdict is self._verdict:
+            return
+        self._verdict = found.verdict
+        if found.verdict is Verdict.TURNED:
+            self.get_logger().warning(self._turned(found))
+        elif found.verdict is Verdict.UNKNOWN:
+            self.get_logger().warning(
+                f"whether '{self._name}' has turned since training cannot be told: "
+                f"{found.inliers} of {found.matches} features of the scene agree."
+            )
+        else:
+            self.get_logger().info(f"'{self._name}' stands as it did in training")
+
+    def _turned(self, found: Registration) -> str:
+        angle_deg = np.rad2deg(found.angle_rad)
+        done = "compensated" if self._value("correction") else "not compensated"
+        return (
+            f"camera '{self._name}' turned by {angle_deg:.1f} deg since training; {done}. "
+            "Turn it back, or calibrate it, record and train again."
+        )
 
     def _offer_depth(self, scene: PixelNerfScene, header: Header) -> None:
         wanted = self._depths.get_subscription_count() + self._confidences.get_subscription_count()
@@ -188,7 +240,7 @@ class PerceptionNode(GuardedLifecycleNode):
     def _publish_depth(self, item: tuple[PixelNerfScene, Header]) -> None:
         """Runs in the depth worker."""
         scene, header = item
-        depth, confidence = depth_view(scene, scene.camera, self._value("depth_width"))
+        depth, confidence = depth_view(scene, self._value("depth_width"))
         self._depths.publish(image_to_msg(depth, header, "32FC1"))
         self._confidences.publish(image_to_msg(confidence, header, "32FC1"))
 
@@ -201,7 +253,7 @@ class PerceptionNode(GuardedLifecycleNode):
 
     def _health(self) -> Health:
         rate_hz, encode_s = self._encoded.read()
-        values = {
+        values: dict[str, float | int | str] = {
             "rate_hz": rate_hz,
             "encode_ms": encode_s * 1e3,
             "image_age_ms": self._age_s * 1e3,
@@ -215,6 +267,13 @@ class PerceptionNode(GuardedLifecycleNode):
         if rate_hz == 0:
             topic = "camera_info" if self._camera is None else "image_raw"
             return Health(f"nothing on '{self._name}/{topic}'", warning=True, values=values)
+        found = self._watch.last if self._watch else None
+        if found is not None:
+            values["camera"] = found.verdict.name.lower()
+            values["camera_turn_deg"] = np.rad2deg(found.angle_rad)
+            values["camera_features"] = found.inliers
+            if found.verdict is Verdict.TURNED:
+                return Health(self._turned(found), warning=True, values=values)
         return Health(values=values)
 
     def _stop_workers(self) -> None:
