@@ -52,6 +52,7 @@ def test_help_lists_every_verb() -> None:
         (("servo-test", "--disturbance", "rain"), "unknown disturbance 'rain'; known: none, "),
         (("servo-test", "--task", "dance"), "unknown task 'dance'; known: goals, square"),
         (("servo-test", "--exact", "--task", "square"), "'finger' has no tasks"),
+        (("servo-test", "--exact", "--checkpoint", __file__), "leave out --checkpoint, or --exact"),
         (("simulate", "--robot", "fingr"), "unknown robot 'fingr'; robots: "),
         (("ablate", "--only", "Weather"), "no group begins with 'Weather'; groups: "),
     ],

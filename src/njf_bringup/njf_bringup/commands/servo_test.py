@@ -17,7 +17,7 @@ def servo_test(
     exact: Annotated[
         bool, typer.Option("--exact", help="The simulator's own Jacobians, as a bound.")
     ] = False,
-    goals: Annotated[int, typer.Option(min=1, help="Goals.")] = 50,
+    goals: Annotated[int, typer.Option(min=1, help="Goals; a task has its own.")] = 50,
     seed: Seed = 0,
     disturbance: Annotated[
         str, typer.Option(help=f"What is unlike the training: {_DISTURBANCES}.")
@@ -52,6 +52,8 @@ def servo_test(
         raise ConfigError(f"unknown disturbance '{disturbance}'; known: {', '.join(Disturbance)}.")
     if task not in list(Task):
         raise ConfigError(f"unknown task '{task}'; known: {', '.join(Task)}.")
+    if exact and checkpoint:
+        raise ConfigError("--exact needs no model: leave out --checkpoint, or --exact to test it.")
     model = checkpoint or checkpoint_file(robot)
     setup = Setup(
         load_robot(robot_file(robot)),
