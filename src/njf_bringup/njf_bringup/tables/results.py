@@ -31,7 +31,7 @@ Cosine between predicted and exact Jacobian in the control image, all channels t
 worst single channel; the error of the command that the servo's solver reads off a measured
 motion, over the command's size, and what the exact Jacobian leaves of it (a solver that takes a
 motion as linear in the command errs on large ones); the confidence's expected calibration error (a
-point is right within 0.5 px or 20 % of its motion)."""
+point is right within 0.5 px or 25 % of its motion)."""
 
 _LOOP = """## Closed loop
 
