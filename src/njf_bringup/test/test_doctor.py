@@ -1,5 +1,6 @@
 """The doctor's checks: a failed one ends with the command that mends it."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_missing_port_and_a_slow_latency_timer(tmp_path: Path) -> None:
     assert hardware.latency_timer("/dev/ttyUSB7", tmp_path).line().endswith(f"tee {timer}")
     timer.write_text("1\n")
     assert hardware.latency_timer("/dev/ttyUSB7", tmp_path).state == "ok"
+
+
+def test_a_network_device_is_reached_or_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert hardware.network_device("127.0.0.1", port).state == "ok"
+    check = hardware.network_device("127.0.0.1", port)
+    assert check.state == "failed" and "ping 127.0.0.1" in check.line()
 
 
 def test_too_slow_a_disc_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

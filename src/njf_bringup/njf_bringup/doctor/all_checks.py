@@ -5,6 +5,7 @@ from pathlib import Path
 
 from njf_bringup.doctor import hardware, machine, software
 from njf_bringup.doctor.check import Check
+from njf_control.drivers.pressure.config import PressureBoardConfig, VtemConfig
 from njf_control.robot import DynamixelConfig, RobotConfig
 
 
@@ -32,7 +33,10 @@ def run_checks(robot: RobotConfig, checkpoint: Path, sim: bool) -> Iterator[Chec
 
 def _hardware(robot: RobotConfig) -> list[Callable[[], Check]]:
     checks: list[Callable[[], Check]] = [lambda: hardware.camera_devices(len(robot.cameras))]
-    if isinstance(robot.driver, DynamixelConfig):
+    if isinstance(robot.driver, VtemConfig):
+        host, tcp_port = robot.driver.host, robot.driver.port
+        checks += [lambda: hardware.network_device(host, tcp_port)]
+    if isinstance(robot.driver, DynamixelConfig | PressureBoardConfig):
         port = robot.driver.port
         checks += [lambda: hardware.serial_port(port), lambda: hardware.latency_timer(port)]
     return checks

@@ -1,15 +1,17 @@
-"""Serial ports and camera devices of a real robot."""
+"""Serial ports, network devices and cameras of a real robot."""
 
 import os
+import socket
 from pathlib import Path
 
 from njf_bringup.doctor.check import Check
 
 LONGEST_LATENCY_MS = 1
+CONNECT_S = 2.0
 
 
 def serial_port(port: str) -> Check:
-    """The servo bus is there and may be opened."""
+    """The serial device is there and may be opened."""
     if not Path(port).exists():
         return Check("serial port", "failed", f"no {port}", "plug in the adapter; ls /dev/ttyUSB*")
     if not os.access(port, os.R_OK | os.W_OK):
@@ -27,6 +29,16 @@ def latency_timer(port: str, sysfs: Path = Path("/sys/bus/usb-serial/devices")) 
     state = "ok" if latency_ms <= LONGEST_LATENCY_MS else "failed"
     mend = f"echo {LONGEST_LATENCY_MS} | sudo tee {path}"
     return Check("latency timer", state, f"{latency_ms} ms", mend)
+
+
+def network_device(host: str, port: int) -> Check:
+    """Somebody listens at a TCP port of the robot's own network."""
+    try:
+        with socket.create_connection((host, port), CONNECT_S):
+            return Check("network device", "ok", f"{host}:{port}")
+    except OSError as error:
+        mend = f"ping {host}   # power, cable, and an address of this computer in its network"
+        return Check("network device", "failed", f"{host}:{port}: {error}", mend)
 
 
 def camera_devices(wanted: int) -> Check:
