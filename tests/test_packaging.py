@@ -16,6 +16,7 @@ PACKAGES = ["njf_bringup", "njf_control", "njf_perception", "njf_sim", "njf_trai
 # rosdep keys of modules that ROS itself does not provide.
 ROSDEP_KEYS = {
     "PIL": "python3-pil",
+    "can": "python3-can",
     "cv2": "python3-opencv",
     "matplotlib": "python3-matplotlib",
     "numpy": "python3-numpy",

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
+from njf_control.drivers.allegro.config import AllegroConfig
 from njf_control.drivers.pressure.config import PressureBoardConfig, VtemConfig
 from njf_control.simulation_config import SimulationConfig
 from njf_perception.config import Config, load_config
@@ -53,7 +54,7 @@ class SimulatedConfig(Config):
 
 
 DriverConfig = Annotated[
-    DynamixelConfig | VtemConfig | PressureBoardConfig | SimulatedConfig,
+    DynamixelConfig | AllegroConfig | VtemConfig | PressureBoardConfig | SimulatedConfig,
     Field(discriminator="kind"),
 ]
 
@@ -127,6 +128,8 @@ class RobotConfig(Config):
             ids = self.motor_ids
             if None in ids or len(set(ids)) != len(ids):
                 raise ValueError(f"every channel needs a motor_id of its own: {ids}")
+        if isinstance(self.driver, AllegroConfig):
+            self.driver.check_channels(self.channel_names)
         width, height = self.training_size
         for camera in self.cameras:
             factor = camera.width / width

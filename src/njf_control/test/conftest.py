@@ -19,6 +19,7 @@ from sensor_msgs.msg import JointState
 from njf_control.robot import RobotConfig, load_robot
 from njf_msgs.msg import Command, CommandApplied, SafetyState
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
+from njf_sim.fakes.allegro import FakeAllegroHand
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
 from njf_sim.fakes.simulated import SimulatedDevice
@@ -135,6 +136,41 @@ class SoftBench:
 @pytest.fixture
 def soft_bench(tmp_path: Path) -> Iterator[SoftBench]:
     bench = SoftBench(tmp_path / "simulated_robot")
+    yield bench
+    bench.unplug()
+
+
+class HandBench:
+    """The Allegro hand behind `port`, a link that survives unplugging and plugging in again."""
+
+    def __init__(self, link: Path) -> None:
+        self.port = str(link)
+        self._link = link
+        self.robot_file = ROBOTS / "allegro.yaml"
+        self.robot = load_robot(self.robot_file)
+        self.plant = ObedientPlant(dict.fromkeys(range(16), 0.1))
+        self.plug()
+
+    def plug(self) -> None:
+        self.hand = FakeAllegroHand(self.robot, self.plant)
+        self.hand.start()
+        self._link.symlink_to(self.hand.port)
+
+    def unplug(self) -> None:
+        self._link.unlink(missing_ok=True)
+        self.hand.close()
+
+    def positions(self) -> list[float]:
+        return [self.plant.position(channel) for channel in range(16)]
+
+    @property
+    def is_limp(self) -> bool:
+        return not self.hand.servo_on and not self.hand.torque.any()
+
+
+@pytest.fixture
+def hand_bench(tmp_path: Path) -> Iterator[HandBench]:
+    bench = HandBench(tmp_path / "canFAKE")
     yield bench
     bench.unplug()
 
@@ -256,5 +292,14 @@ def soft_probe(soft_bench, spin, namespace) -> Probe:
     """A probe that commands the pneumatic hand."""
     probe = Probe(namespace)
     probe.names = soft_bench.robot.channel_names
+    spin(probe)
+    return probe
+
+
+@pytest.fixture
+def hand_probe(hand_bench, spin, namespace) -> Probe:
+    """A probe that commands the Allegro hand."""
+    probe = Probe(namespace)
+    probe.names = hand_bench.robot.channel_names
     spin(probe)
     return probe

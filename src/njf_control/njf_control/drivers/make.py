@@ -1,5 +1,8 @@
 """From a robot's configuration to its driver."""
 
+from njf_control.drivers.allegro.bus import CanBus
+from njf_control.drivers.allegro.config import AllegroConfig
+from njf_control.drivers.allegro.driver import AllegroDriver
 from njf_control.drivers.base import RobotDriver
 from njf_control.drivers.dry_run import DryRunDriver
 from njf_control.drivers.dynamixel.bus import DynamixelBus
@@ -35,6 +38,8 @@ def _make(robot: RobotConfig, port: str) -> RobotDriver:
     if isinstance(robot.driver, DynamixelConfig):
         bus = DynamixelBus(port or robot.driver.port, robot.driver.baud)
         return DynamixelDriver(robot, bus)
+    if isinstance(robot.driver, AllegroConfig):
+        return AllegroDriver(robot, CanBus(port or robot.driver.port))
     if isinstance(robot.driver, VtemConfig | PressureBoardConfig):
         return PressureDriver(robot, _regulators(robot, robot.driver, port))
     if not port:

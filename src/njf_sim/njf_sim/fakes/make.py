@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from njf_control.drivers.allegro.config import AllegroConfig
 from njf_control.drivers.pressure.config import (
     PressureBoardConfig,
     VtemConfig,
@@ -10,6 +11,7 @@ from njf_control.drivers.pressure.config import (
 )
 from njf_control.robot import RobotConfig
 from njf_perception.errors import ConfigError
+from njf_sim.fakes.allegro import FakeAllegroHand
 from njf_sim.fakes.chambers import Chambers
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
@@ -67,6 +69,8 @@ def make_device(
             f"backlash_rad {backlash_rad:g} and delay_s {delay_s:g} are those of simulated "
             f"servos, but robot '{robot.name}' has none. Set both to 0."
         )
+    if isinstance(robot.driver, AllegroConfig):
+        return FakeAllegroHand(robot, plant)
     if isinstance(robot.driver, VtemConfig | PressureBoardConfig):
         return _regulators(robot, robot.driver, plant)
     return SimulatedDevice(robot, plant)

@@ -1,0 +1,1 @@
+"""Wonik Allegro hand on a CAN bus."""
