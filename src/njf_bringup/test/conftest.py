@@ -16,9 +16,13 @@ def picture(shift_px: float, stamp_ns: int = 0) -> Picture:
     left = 40 + round(shift_px)
     image[30:90, left : left + 20] = (220, 180, 60)
     points = np.array([[45, 40], [50, 60], [55, 80]], np.float32)
-    points[:, 0] += shift_px
-    tracks = Tracks(points, np.ones(3, bool), np.ones(3, np.float32))
-    return Picture(stamp_ns, image, tracks, shift_px)
+    there = points + np.array([shift_px, 0], np.float32)
+    return Picture(stamp_ns, image).tracked(tracks_at(there), tracks_at(points))
+
+
+def tracks_at(points: np.ndarray) -> Tracks:
+    """Points that are seen well."""
+    return Tracks(points, np.ones(len(points), bool), np.ones(len(points), np.float32))
 
 
 def trial_record(film: int = 0) -> TrialRecord:

@@ -24,7 +24,7 @@ from njf_bringup.graph import NodeSpec, ResolvedGraph, load_graph
 from njf_bringup.nodes.lifecycle import RosLifecycle
 from njf_bringup.nodes.robot_client import RobotClient
 from njf_bringup.nodes.servo_messages import tracks_goal
-from njf_bringup.nodes.session import TRACKING_SPEED, TRAVEL_SPEED, Session, tracked
+from njf_bringup.nodes.session import TRAVEL_SPEED, Session
 from njf_bringup.resolve import resolve
 from njf_bringup.supervisor import NodeDiedError, Supervisor
 from njf_msgs.msg import CommandApplied, SafetyState
@@ -158,16 +158,12 @@ def make_witness(spin: Callable[..., None]) -> tuple[Node, Witness]:
 def servo_from_afar(client: RobotClient, graph: ResolvedGraph, steps: list[Step]) -> Outcome:
     session = Session(client, graph.robot)
     trial = draw_trials(graph.robot, 1, seed=0)[0]
-    client.move(trial.goal, TRAVEL_SPEED)
-    goal, tracker = session.show_goal()
-    client.move(trial.start, TRACKING_SPEED, lambda p: void(tracked(p, tracker, goal)))
-    start = tracked(client.picture_at_rest(), tracker, goal)
-    request = tracks_goal(start, goal, client.goal_header(start.stamp_ns), timeout_s=LONG_S)
+    _, legs = session.show(trial)
+    start, leg = client.picture_at_rest(), legs[-1]
+    here = leg.watch().update(start.image)
+    header = client.goal_header(start.stamp_ns)
+    request = tracks_goal(here, leg.then, leg.picture, header, timeout_s=LONG_S)
     return client.servo(request, steps.append)
-
-
-def void(result: object) -> None:
-    """Drop a result."""
 
 
 def test_killed_camera_stops_the_motors_and_ends_the_action(moving, wait_until) -> None:

@@ -55,6 +55,15 @@ def test_delay_counts_only_the_first_command_of_each_image() -> None:
     assert figures["control_hz"] == pytest.approx(16.0)
 
 
+def test_the_rest_between_legs_does_not_count_into_the_rate() -> None:
+    image = np.concatenate([16 * S + np.arange(10) * (S // 10), 20 * S + np.arange(10) * (S // 10)])
+    applied = Applied(image + 20_000_000, image, np.zeros((len(image), 0)))
+    legs_ns = [15 * S, 20 * S - 1]
+    trial = TrialStamps(goal_ns=5 * S, start_ns=15 * S, end_ns=25 * S, legs_ns=legs_ns)
+    assert timing(applied, [trial])["control_hz"] == pytest.approx(10.0)
+    assert timing(applied, [TRIAL])["control_hz"] < 5.0
+
+
 def test_no_control_at_all_is_an_error() -> None:
     nothing = np.zeros(3, np.int64)
     with pytest.raises(DataError, match="no applied command answers an image"):

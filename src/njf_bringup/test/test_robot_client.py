@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from njf_bringup.demo.goals import draw_trials
+from njf_bringup.demo.legs import TRACKING_SPEED
+from njf_bringup.demo.results import mean_error_px
 from njf_bringup.graph import ResolvedGraph, load_graph
 from njf_bringup.nodes.lifecycle import RosLifecycle
 from njf_bringup.nodes.robot_client import RobotClient
-from njf_bringup.nodes.session import TRACKING_SPEED, TRAVEL_SPEED, Session, tracked
+from njf_bringup.nodes.session import TRAVEL_SPEED, Session
 from njf_bringup.resolve import resolve
 from njf_bringup.supervisor import Supervisor
 from njf_perception.errors import CommandRejectedError, StaleDataError
@@ -63,18 +65,18 @@ def test_points_on_the_robot_are_followed_away_from_the_goal(
 ) -> None:
     session = Session(client, graph.robot)
     trial = draw_trials(graph.robot, 1, seed=0)[0]
-    client.move(trial.goal, TRAVEL_SPEED)
-    goal, tracker = session.show_goal()
-    assert goal.tracks is not None
-    followed = []
-    client.move(trial.start, TRACKING_SPEED, lambda p: followed.append(tracked(p, tracker, goal)))
-    start = tracked(client.picture_at_rest(), tracker, goal)
-    assert start.tracks is not None
-    assert start.tracks.visible.sum() > 0.6 * len(goal.tracks.points) > 20
-    shift = np.linalg.norm(start.tracks.points - goal.tracks.points, axis=1)
-    assert np.median(shift[start.tracks.visible]) > 5
-    client.move(trial.goal, TRACKING_SPEED, lambda p: followed.append(tracked(p, tracker, goal)))
-    assert tracked(client.picture_at_rest(), tracker, goal).error_px < 1.0
+    goal, legs = session.show(trial)
+    assert goal.error_px == 0.0
+    watches = [leg.watch() for leg in legs]
+    for leg in legs:
+        assert leg.now.visible.sum() > 0.5 * len(leg.then.points) > 20
+    start = client.picture_at_rest().image
+    here = watches[0].update(start)
+    assert mean_error_px(here, legs[0].then) > 3
+    tracks = []
+    client.move(trial.goal, TRACKING_SPEED, lambda p: tracks.append(watches[-1].update(p.image)))
+    there = watches[-1].update(client.picture_at_rest().image)
+    assert mean_error_px(there, legs[-1].then) < 1.0
 
 
 def test_a_pose_out_of_range_is_not_reached_and_said_so(

@@ -1,62 +1,18 @@
-"""How a goal is shown: the robot leaves it while its points are tracked.
+"""A goal is shown in simulation: looked at, then left while its points are tracked."""
 
-Driving away from a goal is a demonstration in reverse. On a long way a part turns, or hides behind
-another one, and points are lost; then a new leg begins with fresh points. The servo goes back leg
-by leg, each a goal of its own.
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32
 
 from njf_bringup.closed_loop.plant import Plant, Truth, View
 from njf_bringup.demo.goals import Trial
-from njf_control.servo.goal import Goal, goal_from_tracks, require_points
-from njf_perception.errors import DataError
-from njf_perception.trackers.base import Tracks
-from njf_perception.trackers.lucas_kanade import LucasKanadeTracker, pick_points
+from njf_bringup.demo.legs import POINTS, TRACKING_SPEED, Follower, Leg
+from njf_perception.trackers.lucas_kanade import pick_points
 
-TRACKING_SPEED = 0.3  # away from the goal, as in the demo [half range / s]
-POINTS = 120
-FEWEST_POINTS = 12
-_KEPT = 0.6  # of a leg's points; with fewer the next leg begins
-_FEWEST_FRAMES = 4  # of a leg
 _GROWN_PX = 3  # points lie off the mask's border, which leaves a slim robot without any
-
-
-@dataclass(frozen=True)
-class Leg:
-    """A part of the way, from where its points were picked to where they were last seen.
-
-    Attributes:
-        then, picture: its points where it begins, near the goal, and the image there.
-        now, end: the same points where it ends, and the image there.
-    """
-
-    then: Tracks
-    picture: UInt8[np.ndarray, "h w 3"]
-    now: Tracks
-    end: UInt8[np.ndarray, "h w 3"]
-
-    def goal(self, image: UInt8[np.ndarray, "h w 3"], min_points: int) -> Goal:
-        """What brings the robot that `image` shows, near this leg's end, to the leg's beginning.
-
-        The goal as the action server makes it of tracks with a goal image.
-
-        Raises:
-            GoalError: too few points are seen in `image` and were seen all along.
-        """
-        tracker = LucasKanadeTracker()
-        tracker.start(self.end, self.now.points)
-        here = tracker.update(image)
-        seen = replace(here, visible=here.visible & self.now.visible)
-        ids = np.arange(len(seen.points))
-        goal = goal_from_tracks(ids, seen, ids, self.then)
-        return replace(
-            require_points(goal, min_points, "the way from the goal"), reference=self.picture
-        )
 
 
 @dataclass(frozen=True)
@@ -65,49 +21,6 @@ class Shown:
 
     truth: Truth
     legs: list[Leg]
-
-
-class Follower:
-    """Tracks the robot's points from image to image and divides the way into legs."""
-
-    def __init__(self, view: View) -> None:
-        """Begin at the goal.
-
-        Raises:
-            DataError: too few points can be tracked.
-        """
-        points = robot_points(view)
-        if len(points) < FEWEST_POINTS:
-            raise DataError(
-                f"only {len(points)} points to track on the robot, wants {FEWEST_POINTS}. "
-                "Does the camera see the robot?"
-            )
-        self._legs: list[Leg] = []
-        self._begin(view, points)
-
-    def follow(self, view: View) -> None:
-        """Take in the next image."""
-        tracks = self._tracker.update(view.rgb)
-        self._newest, self._frames = (tracks, view.rgb), self._frames + 1
-        few = tracks.visible.sum() < _KEPT * len(tracks.visible)
-        if few and self._frames >= _FEWEST_FRAMES:
-            points = robot_points(view)
-            if len(points) >= FEWEST_POINTS:
-                self._end()
-                self._begin(view, points)
-
-    def legs(self) -> list[Leg]:
-        """The way so far, the newest leg first."""
-        self._end()
-        return self._legs[::-1]
-
-    def _begin(self, view: View, points: Float32[np.ndarray, "n 2"]) -> None:
-        self._tracker, self._picture, self._frames = LucasKanadeTracker(), view.rgb, 0
-        self._then = self._tracker.start(view.rgb, points)
-        self._newest = self._then, view.rgb
-
-    def _end(self) -> None:
-        self._legs.append(Leg(self._then, self._picture, *self._newest))
 
 
 def show(plant: Plant, trial: Trial) -> Shown:
@@ -120,9 +33,14 @@ def show(plant: Plant, trial: Trial) -> Shown:
         DataError: too few points can be tracked.
     """
     plant.rest()
-    truth, follower = plant.truth, Follower(plant.look())
-    plant.move(trial.start, TRACKING_SPEED, follower.follow)
-    plant.disturb(follower.follow)
+    truth, first = plant.truth, plant.look()
+    follower = Follower(first.rgb, partial(robot_points, first))
+
+    def follow(view: View) -> None:
+        follower.follow(view.rgb, partial(robot_points, view))
+
+    plant.move(trial.start, TRACKING_SPEED, follow)
+    plant.disturb(follow)
     return Shown(truth, follower.legs())
 
 

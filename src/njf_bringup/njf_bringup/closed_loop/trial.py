@@ -14,6 +14,7 @@ from njf_bringup.closed_loop.jacobians import Eyes
 from njf_bringup.closed_loop.plant import Plant, Truth
 from njf_bringup.closed_loop.showing import show
 from njf_bringup.demo.goals import Trial
+from njf_bringup.demo.legs import THROUGH_PX
 from njf_control.robot import RobotConfig
 from njf_control.servo import Reason, Servo, ServoConfig, ServoStep
 from njf_control.servo.goal import Goal
@@ -26,7 +27,7 @@ from njf_perception.trackers.lucas_kanade import LucasKanadeTracker
 
 MAX_STEPS = 160
 # A leg that does not end in the goal need not be finished.
-_THROUGH = ProgressConfig(tolerance_px=2.0, settle=0.02, hold_steps=2)
+_THROUGH = ProgressConfig(tolerance_px=THROUGH_PX, settle=0.02, hold_steps=2)
 
 
 @dataclass

@@ -43,7 +43,7 @@ def _frames(record: TrialRecord) -> list[_Frame]:
     gaps_ms = [SLOW_MOTION * (b.stamp_ns - a.stamp_ns) / 1e6 for a, b in pairwise(film)]
     durations_ms = [min(gap_ms, HOLD_MS) for gap_ms in gaps_ms] + [HOLD_MS]
     durations_ms[0] = HOLD_MS
-    begin_px = film[0].error_px
+    begin_px = max((p.error_px for p in film if np.isfinite(p.error_px)), default=float("nan"))
     return [
         (draw(picture, record.goal, begin_px), duration_ms)
         for picture, duration_ms in zip(film, durations_ms, strict=True)

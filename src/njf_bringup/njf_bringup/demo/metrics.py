@@ -70,11 +70,12 @@ class Applied:
 
 @dataclass(frozen=True)
 class TrialStamps:
-    """Acquisition times [ns] of the pictures with the robot at rest."""
+    """Acquisition times [ns] of the pictures with the robot at rest; between legs it rests, too."""
 
     goal_ns: int
     start_ns: int
     end_ns: int
+    legs_ns: Sequence[int] = ()
 
 
 def joint_error_deg(truth: Truth, at_ns: int, goal_ns: int) -> float:
@@ -147,11 +148,13 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _rate_hz(image_ns: Int64[np.ndarray, " t"], trial: TrialStamps) -> float:
-    """Images answered per second during one motion; NaN for fewer than two."""
+    """Images answered per second while legs were driven; NaN for fewer than two of a leg."""
     inside = image_ns[(image_ns >= trial.start_ns) & (image_ns <= trial.end_ns)]
-    if len(inside) < 2:
-        return float("nan")
-    return float((len(inside) - 1) / ((inside[-1] - inside[0]) / 1e9))
+    gap_s = np.diff(inside) / 1e9
+    begins = np.searchsorted(inside, np.array(trial.legs_ns, np.int64))
+    between_legs = begins[(begins > 0) & (begins < len(inside))] - 1
+    gap_s = np.delete(gap_s, between_legs)
+    return float(1.0 / gap_s.mean()) if len(gap_s) else float("nan")
 
 
 def _nearest(stamps_ns: Int64[np.ndarray, " t"], stamp_ns: int) -> int:

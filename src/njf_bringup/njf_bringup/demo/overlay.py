@@ -16,12 +16,12 @@ _SHIFT = 4  # fractional bits of cv2's drawing coordinates
 def draw(
     picture: Picture, goal: Picture, start_error_px: float | None = None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """`picture` at twice its size, the goal as a ghost, tracks with the way left to their goals.
+    """`picture` at twice its size, the goal as a ghost, tracks with the way left to their targets.
 
     With `start_error_px` a bar at the bottom shows the present error as a part of it.
     """
     canvas = _enlarged(_with_ghost(picture.image, goal.image))
-    _draw_tracks(canvas, picture, goal)
+    _draw_tracks(canvas, picture)
     if start_error_px is not None and np.isfinite(picture.error_px):
         _draw_bar(canvas, picture.error_px, start_error_px)
     return canvas
@@ -42,12 +42,12 @@ def _enlarged(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
     return cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
 
 
-def _draw_tracks(canvas: UInt8[np.ndarray, "h w 3"], picture: Picture, goal: Picture) -> None:
-    if picture.tracks is None or goal.tracks is None:
+def _draw_tracks(canvas: UInt8[np.ndarray, "h w 3"], picture: Picture) -> None:
+    if picture.tracks is None or picture.targets is None:
         return
-    rows = np.flatnonzero(picture.tracks.visible & goal.tracks.visible)
+    rows = np.flatnonzero(picture.tracks.visible & picture.targets.visible)
     for row in rows[:: max(1, len(rows) // LARGEST_DRAWN)]:
-        here, there = _point(picture.tracks.points[row]), _point(goal.tracks.points[row])
+        here, there = _point(picture.tracks.points[row]), _point(picture.targets.points[row])
         cv2.line(canvas, here, there, LINK, 1, cv2.LINE_AA, _SHIFT)
         cv2.circle(canvas, there, 2 << _SHIFT, GOAL, -1, cv2.LINE_AA, _SHIFT)
         cv2.circle(canvas, here, 2 << _SHIFT, NOW, -1, cv2.LINE_AA, _SHIFT)

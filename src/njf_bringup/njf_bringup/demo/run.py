@@ -113,7 +113,9 @@ def _reporter(progress: tqdm) -> Callable[[Step], None]:
 def _metrics(
     options: DemoOptions, graph: ResolvedGraph, records: Sequence[TrialRecord]
 ) -> dict[str, Any]:
-    stamps = [TrialStamps(r.goal.stamp_ns, r.start.stamp_ns, r.end.stamp_ns) for r in records]
+    stamps = [
+        TrialStamps(r.goal.stamp_ns, r.start.stamp_ns, r.end.stamp_ns, r.legs_ns) for r in records
+    ]
     figures = judge(options.out / "run.mcap", stamps, graph.robot)
     return {
         "robot": graph.robot.name,
@@ -122,6 +124,7 @@ def _metrics(
         "goal_kind": options.goal_kind.value,
         "camera_width_px": graph.robot.control_camera.width,
         "steps": [record.outcome.steps for record in records],
+        "legs": [record.outcome.legs for record in records],
         "results": [asdict(record.outcome) for record in records],
         "git_revision": git_revision(),
         **figures,

@@ -1,43 +1,47 @@
 """VisualServo goals, feedback and results to and from the demo's own terms."""
 
 import numpy as np
+from jaxtyping import UInt8
 from std_msgs.msg import Header
 
-from njf_bringup.demo.results import Outcome, Picture, Step
+from njf_bringup.demo.results import Outcome, Step
 from njf_control.servo import Reason
 from njf_msgs.action import VisualServo
-from njf_perception.errors import DataError
 from njf_perception.nodes.conversions import image_to_msg, tracks_to_msg
+from njf_perception.trackers.base import Tracks
 
 
-def tracks_goal(now: Picture, goal: Picture, header: Header, timeout_s: float) -> VisualServo.Goal:
-    """Bring the points of `now` to where they are in `goal`; tracks of both are in one order.
+def tracks_goal(
+    now: Tracks,
+    then: Tracks,
+    image: UInt8[np.ndarray, "h w 3"],
+    header: Header,
+    timeout_s: float,
+    tolerance_px: float = 0.0,
+) -> VisualServo.Goal:
+    """Bring points from where they are now to where they were then, in `image`; both in one order.
 
-    The picture goes along, so that the node can measure against it on arrival.
-
-    Raises:
-        DataError: a picture has no tracks.
+    The image goes along, so that the node can measure against it on arrival. A `tolerance_px` of
+    zero is the node's own.
     """
-    if now.tracks is None or goal.tracks is None:
-        raise DataError("a servo goal by tracks needs tracked points in both pictures.")
-    ids = np.arange(len(now.tracks.points))
-    return VisualServo.Goal(
-        header=header,
-        kind=VisualServo.Goal.POINT_TRACKS,
-        tracks_now=tracks_to_msg(ids, now.tracks, header),
-        tracks_goal=tracks_to_msg(ids, goal.tracks, header),
-        goal_image=image_to_msg(goal.image, header, "rgb8"),
-        timeout_s=timeout_s,
-    )
+    ids = np.arange(len(now.points))
+    goal = image_goal(image, header, timeout_s, tolerance_px)
+    goal.kind = VisualServo.Goal.POINT_TRACKS
+    goal.tracks_now = tracks_to_msg(ids, now, header)
+    goal.tracks_goal = tracks_to_msg(ids, then, header)
+    return goal
 
 
-def image_goal(goal: Picture, header: Header, timeout_s: float) -> VisualServo.Goal:
-    """Make the camera see `goal`; the node finds the correspondences itself."""
+def image_goal(
+    image: UInt8[np.ndarray, "h w 3"], header: Header, timeout_s: float, tolerance_px: float = 0.0
+) -> VisualServo.Goal:
+    """Make the camera see `image`; the node finds the correspondences itself."""
     return VisualServo.Goal(
         header=header,
         kind=VisualServo.Goal.GOAL_IMAGE,
-        goal_image=image_to_msg(goal.image, header, "rgb8"),
+        goal_image=image_to_msg(image, header, "rgb8"),
         timeout_s=timeout_s,
+        tolerance_px=tolerance_px,
     )
 
 
