@@ -15,6 +15,7 @@ from njf_bringup.commands import (
     evaluate,
     explore,
     import_njf,
+    look,
     pipeline,
     record,
     servo_test,
@@ -38,6 +39,7 @@ app.command("explore")(explore.explore)
 app.command("record")(record.record)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)
 app.command("import-njf")(import_njf.import_njf)
+app.command("look")(look.look)
 app.command("simulate")(simulate.simulate)
 app.command("servo-test")(servo_test.servo_test)
 app.command("train")(train.train)
