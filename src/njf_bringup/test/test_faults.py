@@ -30,6 +30,7 @@ from njf_bringup.supervisor import NodeDiedError, Supervisor
 from njf_msgs.msg import CommandApplied, SafetyState
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
 from njf_perception.errors import NjfError
+from njf_perception.nodes.services import call, handshake
 from njf_training.bag import BagReader
 
 pytestmark = [pytest.mark.ros, pytest.mark.fault, pytest.mark.slow]
@@ -199,14 +200,18 @@ def test_unplugged_servo_bus_is_one_clear_fault(moving, wait_until) -> None:
 
 def test_estop_ends_the_action_and_latches_until_reset(moving, wait_until) -> None:
     with moving() as motion:
-        assert call(motion.node, EmergencyStop, "estop", EmergencyStop.Request(reason="test"))
+        assert driver_says(
+            motion.node, EmergencyStop, "estop", EmergencyStop.Request(reason="test")
+        )
         assert motion.outcome.result(LONG_S).reason == "ESTOPPED"
         wait_until(lambda: motion.witness.entered(SafetyState.ESTOP), LONG_S, "ESTOP")
         here = motion.witness.applied[-1][1]
         with pytest.raises(NjfError, match="ESTOP"):
             motion.client.move(here + 0.3, TRAVEL_SPEED)
         assert np.array_equal(motion.witness.applied[-1][1], here)
-        assert call(motion.node, ResetEmergencyStop, "estop_reset", ResetEmergencyStop.Request())
+        assert driver_says(
+            motion.node, ResetEmergencyStop, "estop_reset", ResetEmergencyStop.Request()
+        )
         motion.client.move(here + 0.1, TRAVEL_SPEED)
 
 
@@ -226,12 +231,7 @@ def test_killed_recorder_leaves_a_readable_bag_and_the_motion_goes_on(moving) ->
         assert not np.array_equal(motion.witness.applied[-1][1], here)
 
 
-def call(node: Node, kind: type, name: str, request: object) -> bool:
+def driver_says(node: Node, kind: type, name: str, request: object) -> bool:
     client = node.create_client(kind, name)
-    assert client.wait_for_service(LONG_S)
-    future = client.call_async(request)
-    deadline = time.monotonic() + LONG_S
-    while not future.done() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    response = future.result()
-    return response is not None and response.success
+    handshake(node, "driver", time.sleep, LONG_S)
+    return call(client, request, time.sleep, LONG_S).success

@@ -1,7 +1,7 @@
 """A bench of fake servos on a pseudo-terminal, and a probe that talks to the driver node."""
 
 import itertools
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sensor_msgs.msg import JointState
 from njf_control.robot import RobotConfig, load_robot
 from njf_msgs.msg import Command, CommandApplied, SafetyState
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
+from njf_perception.nodes.services import call, handshake
 from njf_sim.fakes.allegro import FakeAllegroHand
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
@@ -31,13 +32,6 @@ SERVICES = {
     "driver/get_state": GetState,
     "estop": EmergencyStop,
     "estop_reset": ResetEmergencyStop,
-}
-LEADS_TO = {
-    "configure": "inactive",
-    "activate": "active",
-    "deactivate": "inactive",
-    "cleanup": "unconfigured",
-    "shutdown": "finalized",
 }
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ROBOTS = Path(__file__).parents[3] / "config" / "robots"
@@ -239,28 +233,14 @@ class Probe(Node):
         )
 
     def call(self, name: str, **fields):
-        """Call a service of the driver and return its response.
-
-        Asks again where an answer is lost: Fast DDS drops it while the server has not yet heard of
-        a client's reader, which takes long on a busy computer.
-        """
-        client = self._service_clients[name]
-        assert client.wait_for_service(60.0), name
-        for _ in range(4):
-            request = SERVICES[name].Request(**fields)  # pyright: ignore
-            future, done = client.call_async(request), threading.Event()
-            future.add_done_callback(lambda _, done=done: done.set())
-            if done.wait(10.0):
-                response = future.result()
-                assert response is not None
-                return response
-        pytest.fail(f"{name} did not answer")
+        """Call a service of the driver, once it can answer, and return its response."""
+        handshake(self, "driver", time.sleep, 60.0)
+        request = SERVICES[name].Request(**fields)  # pyright: ignore
+        return call(self._service_clients[name], request, time.sleep, 60.0)
 
     def change(self, label: str) -> bool:
-        """Ask for a transition; whether the driver then is where it leads."""
-        transition = Transition(label=label)
-        success = self.call("driver/change_state", transition=transition).success
-        return success or self.lifecycle() == LEADS_TO[label]
+        """Ask for a transition."""
+        return self.call("driver/change_state", transition=Transition(label=label)).success
 
     def lifecycle(self) -> str:
         return self.call("driver/get_state").current_state.label

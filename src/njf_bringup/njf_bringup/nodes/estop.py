@@ -6,6 +6,7 @@ import rclpy
 
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
 from njf_perception.errors import CommandRejectedError, DeviceNotConnectedError
+from njf_perception.nodes.services import call, handshake
 
 TIMEOUT_S = 5.0
 
@@ -28,22 +29,26 @@ def call_reset(namespace: str) -> str:
 def _call(namespace: str, kind: Any, name: str, request: Any) -> str:
     rclpy.init()
     node = rclpy.create_node("njf_estop", namespace=namespace)
+
+    def wait(seconds: float) -> None:
+        rclpy.spin_once(node, timeout_sec=seconds)
+
     topic = node.resolve_service_name(name)
     try:
         client = node.create_client(kind, name)
-        if not client.wait_for_service(timeout_sec=TIMEOUT_S):
-            raise DeviceNotConnectedError(
-                f"no driver serves {topic} (waited {TIMEOUT_S:g} s). Check --namespace "
-                "and ROS_DOMAIN_ID; to be safe, cut the robot's power."
-            )
-        future = client.call_async(request)
-        rclpy.spin_until_future_complete(node, future, timeout_sec=TIMEOUT_S)
-        response = future.result()
-        if response is None:
-            raise DeviceNotConnectedError(f"{topic} did not answer. Cut the power.")
-        if not response.success:
-            raise CommandRejectedError(f"{topic}: {response.message}")
-        return response.message or f"{topic}: done"
+        # A stop is sent the moment anybody may hear it, and again: latched twice is latched. A
+        # second reset would be refused, so the driver must be able to answer the first.
+        stops = kind is EmergencyStop
+        if not stops:
+            handshake(node, "driver", wait, TIMEOUT_S)
+        response = call(client, request, wait, TIMEOUT_S, repeat=stops)
+    except DeviceNotConnectedError as error:
+        raise DeviceNotConnectedError(
+            f"no driver serves {topic}: {error} To be safe, cut the robot's power."
+        ) from None
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+    if not response.success:
+        raise CommandRejectedError(f"{topic}: {response.message}")
+    return response.message or f"{topic}: done"

@@ -4,27 +4,21 @@ import time
 from collections.abc import Callable
 
 import rclpy
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
-from rclpy.task import Future
 
 from njf_bringup.supervisor import StartupError
+from njf_perception.errors import DeviceNotConnectedError
+from njf_perception.nodes.services import call, handshake
 
 _IDS = {
     "configure": Transition.TRANSITION_CONFIGURE,
     "activate": Transition.TRANSITION_ACTIVATE,
     "deactivate": Transition.TRANSITION_DEACTIVATE,
 }
-_REACHED = {
-    "configure": State.PRIMARY_STATE_INACTIVE,
-    "activate": State.PRIMARY_STATE_ACTIVE,
-    "deactivate": State.PRIMARY_STATE_INACTIVE,
-}
-_POLL_S = 0.05
-_ASK_AGAIN_S = 3.0  # an answer can get lost: Fast DDS drops it when it has not met the asker yet
 
 
 class RosLifecycle:
@@ -42,6 +36,7 @@ class RosLifecycle:
         self._node = rclpy.create_node("supervisor", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
+        self._clients: dict[str, Client] = {}
 
     def change(self, node: str, transition: str, timeout_s: float) -> None:
         """Do one transition of `node` (its absolute name).
@@ -49,29 +44,26 @@ class RosLifecycle:
         Raises:
             StartupError: the node refuses, or is silent for `timeout_s`.
         """
-        deadline = time.monotonic() + timeout_s
-        client = self._node.create_client(ChangeState, f"{node}/change_state")
-        asker = self._node.create_client(GetState, f"{node}/get_state")
+        request = ChangeState.Request(transition=Transition(id=_IDS[transition]))
+        deadline_s = time.monotonic() + timeout_s
         try:
-            self._await_service(client, node, deadline)
-            request = ChangeState.Request(transition=Transition(id=_IDS[transition]))
-            future = client.call_async(request)
-            state, ask_s = None, time.monotonic() + _ASK_AGAIN_S
-            while not future.done():
-                self._check()
-                self._executor.spin_once(timeout_sec=_POLL_S)
-                if state is not None and state.done() and _state_id(state) == _REACHED[transition]:
-                    return  # done, but its answer was lost
-                if time.monotonic() > ask_s and asker.service_is_ready():
-                    state, ask_s = asker.call_async(GetState.Request()), ask_s + _ASK_AGAIN_S
-                if time.monotonic() > deadline:
-                    raise StartupError(f"{node} did not answer '{transition}' in {timeout_s:g} s.")
-            response = future.result()
-            if response is None or not response.success:
-                raise StartupError(f"{node} refused '{transition}'.")
-        finally:
-            self._node.destroy_client(client)
-            self._node.destroy_client(asker)
+            client = self._client(node, timeout_s)
+            response = call(client, request, self._wait, deadline_s - time.monotonic())
+        except DeviceNotConnectedError as error:
+            raise StartupError(f"{node} did not do '{transition}': {error}") from None
+        if not response.success:
+            raise StartupError(f"{node} refused '{transition}'.")
+
+    def _client(self, node: str, timeout_s: float) -> Client:
+        """The client for transitions of `node`, which can answer it.
+
+        A transition asked for twice is refused the second time, so its answer must not get lost.
+        """
+        if node not in self._clients:
+            client = self._node.create_client(ChangeState, f"{node}/change_state")
+            handshake(self._node, node, self._wait, timeout_s)
+            self._clients[node] = client
+        return self._clients[node]
 
     def close(self) -> None:
         """Leave the graph."""
@@ -79,14 +71,6 @@ class RosLifecycle:
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
 
-    def _await_service(self, client: Client, node: str, deadline: float) -> None:
-        while not client.service_is_ready():
-            self._check()
-            self._executor.spin_once(timeout_sec=_POLL_S)
-            if time.monotonic() > deadline:
-                raise StartupError(f"{node} did not appear: no {client.srv_name}.")
-
-
-def _state_id(future: Future) -> int | None:
-    response = future.result()
-    return None if response is None else response.current_state.id
+    def _wait(self, seconds: float) -> None:
+        self._check()
+        self._executor.spin_once(timeout_sec=seconds)

@@ -26,6 +26,7 @@ from njf_msgs.action import VisualServo
 from njf_msgs.msg import Command, CommandApplied, SafetyState
 from njf_perception.errors import CommandRejectedError, StaleDataError
 from njf_perception.nodes.conversions import image_from_msg, ns_to_stamp, stamp_to_ns
+from njf_perception.nodes.services import Handshake
 from njf_training.explore import SettleDetector
 
 STREAM_PERIOD_S = 1 / 40
@@ -184,7 +185,7 @@ class RobotClient:
             StaleDataError: there is no action server or it falls silent.
             CommandRejectedError: the server does not take the goal.
         """
-        self._wait(self._servo.server_is_ready, "visual_servo action server")
+        self._meet_servo()
         begin_s = time.monotonic()
 
         def note(message: object) -> None:
@@ -200,6 +201,20 @@ class RobotClient:
         answer = done.result()
         assert answer is not None  # done
         return outcome_of(answer.result)
+
+    def _meet_servo(self) -> None:
+        """Wait until the action's server can answer: a goal whose answer got lost would still run.
+
+        Raises:
+            StaleDataError: there is no such server.
+        """
+        shake = Handshake(self.node, "jacobian_field")
+        try:
+            self._wait(
+                lambda: self._servo.server_is_ready() and shake.poll(), "visual_servo action server"
+            )
+        finally:
+            shake.close()
 
     def goal_header(self, stamp_ns: int) -> Header:
         """Header of a goal that speaks of the image taken at `stamp_ns`."""

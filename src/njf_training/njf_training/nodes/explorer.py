@@ -18,6 +18,7 @@ from njf_perception.errors import CommandRejectedError, DataError, StaleDataErro
 from njf_perception.nodes.conversions import stamp_to_ns
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
+from njf_perception.nodes.services import Handshake
 from njf_training.explore import PlannedState, SettleDetector, plan
 
 STARTUP_TIMEOUT_S = 60.0  # for the driver and the recorder to appear, as the supervisor allows
@@ -82,6 +83,7 @@ class Explorer(Node):
         latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._commands = self.create_publisher(Command, "command", 1)
         self._client = self.create_client(Capture, "capture")
+        self._recorder = Handshake(self, "recorder")  # after the client: see there
         self.create_subscription(CommandApplied, "command_applied", self._on_applied, 10)
         self.create_subscription(SafetyState, "safety_state", self._on_safety, latched)
         self.create_timer(1 / rate_hz, self._tick)
@@ -127,7 +129,8 @@ class Explorer(Node):
             if np.all(np.isfinite(measured)):
                 self._setpoint = measured  # the gate wants the first command near it
         elif self._state is None:
-            if self._is_running and self._client.service_is_ready():
+            if self._is_running and self._recorder.poll() and self._client.service_is_ready():
+                self._recorder.close()
                 self._bar.reset()  # its clock starts with the motion
                 self._go_to_next()
         elif self._settled is not None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from rosbags.highlevel import AnyReader
 
+from njf_perception.nodes.services import call, handshake
 from njf_training.bag import BagReader
 from njf_training.bag_contents import read_contents, read_images
 
@@ -37,7 +39,7 @@ def record(start_process: Start, robot_file: Path) -> Callable[..., subprocess.P
 
 
 @pytest.fixture
-def capture(spin: Callable[..., None], wait_until: Wait) -> Iterator[Callable[..., Any]]:
+def capture(spin: Callable[..., None]) -> Iterator[Callable[..., Any]]:
     """`capture(trajectory, step, ...)` calls the service and returns the response."""
     from rclpy.node import Node
     from rclpy.time import Time
@@ -48,16 +50,14 @@ def capture(spin: Callable[..., None], wait_until: Wait) -> Iterator[Callable[..
     client = node.create_client(Capture, "capture")
     spin(node)
 
-    def call(trajectory: int, step: int, timeout_s: float = 20.0, ahead_s: float = 0.0) -> Any:
-        wait_until(client.service_is_ready, 60.0, "the capture service")
+    def ask(trajectory: int, step: int, timeout_s: float = 20.0, ahead_s: float = 0.0) -> Any:
+        handshake(node, "recorder", time.sleep, 60.0)
         not_before = node.get_clock().now().nanoseconds + int(ahead_s * 1e9)
         request = Capture.Request(trajectory=trajectory, step=step, timeout_s=timeout_s)
         request.not_before = Time(nanoseconds=not_before).to_msg()
-        future = client.call_async(request)
-        wait_until(future.done, timeout_s + 30.0, "the answer to capture")
-        return future.result(), not_before
+        return call(client, request, time.sleep, timeout_s + 30.0), not_before
 
-    yield call
+    yield ask
 
 
 def finish(process: subprocess.Popen[str], signum: int = signal.SIGINT) -> str:
@@ -125,11 +125,9 @@ def test_a_stream_reads_back_with_every_tool(
     """Round trip through DDS into one plain file that mcap and rosbags both open."""
     process = record(tmp_path / "run.mcap", "stream", stdout=subprocess.PIPE)
     folder = tmp_path / "run"  # until the recording is closed
-    wait_until(
-        lambda: (folder / "run.mcap").exists() and counts(folder)["/camera_2/image_raw"] > 10,
-        60.0,
-        "images",
-    )
+    wait_until(lambda: (folder / "run.mcap").exists(), 60.0, "the file")
+    wait_until(lambda: counts(folder)["/camera_2/image_raw"] > 10, 60.0, "images")
+    wait_until(lambda: counts(folder)["/command_applied"] > 20, 60.0, "labels")
     finish(process)
     written = counts(tmp_path / "run.mcap")
     assert written["/camera_0/camera_info"] > 10 and written["/command_applied"] > 20
