@@ -12,6 +12,8 @@ from njf_control.drivers.pressure.config import PressureBoardConfig, VtemConfig
 from njf_control.simulation_config import SimulationConfig
 from njf_perception.config import Config, load_config
 
+DEPTH_STREAM = "aligned_depth_to_color"  # below the camera's own namespace
+
 
 class ChannelConfig(Config):
     """One command channel, in SI units of the channel."""
@@ -85,6 +87,16 @@ class CameraConfig(Config):
     )
     width: int = Field(gt=0, description="image width [px]")
     height: int = Field(gt=0, description="image height [px]")
+    depth: bool = Field(
+        default=False,
+        description="the camera also sends depth, aligned to its images and of their size, on "
+        "<name>/aligned_depth_to_color/image_raw",
+    )
+
+    @property
+    def depth_stream(self) -> str:
+        """Namespace of the depth images, as realsense-ros calls it."""
+        return f"{self.name}/{DEPTH_STREAM}"
 
 
 class RobotConfig(Config):
@@ -161,6 +173,12 @@ class RobotConfig(Config):
     def camera_names(self) -> list[str]:
         """Camera names in the order of the file."""
         return [camera.name for camera in self.cameras]
+
+    @property
+    def image_streams(self) -> list[str]:
+        """Namespaces of everything the rig's cameras send: images, and depth where they have it."""
+        depth = [camera.depth_stream for camera in self.cameras if camera.depth]
+        return [*self.camera_names, *depth]
 
     @property
     def control_camera(self) -> CameraConfig:

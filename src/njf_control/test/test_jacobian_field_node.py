@@ -46,6 +46,7 @@ from njf_perception.nodes.conversions import (
     tracks_to_msg,
 )
 from njf_perception.nodes.encoding import encoding_to_msg
+from njf_perception.nodes.services import call, handshake
 from njf_perception.scene import PixelNerfConfig
 from njf_perception.trackers.base import Tracks
 
@@ -67,6 +68,8 @@ PERCEPTION = PixelNerfConfig(
 JACOBIAN = JacobianConfig(field=FIELD, twist_hidden=16)
 APPLIED = [0.3, -0.2, 0.1]
 CONFIGURE, ACTIVATE, DEACTIVATE = 1, 3, 4
+# A busy computer may give a test nothing for seconds, and the goal would end for want of images.
+PATIENCE_S = 8.0
 
 
 def write_checkpoint(path: Path, **changes: Any) -> None:
@@ -120,6 +123,8 @@ class World(Node):
         self.feedback: list[VisualServo.Feedback] = []
         self.channel_names = ROBOT.channel_names
         self.seeing = self.driving = True
+        self.depth: np.ndarray | None = None
+        self._depths = self.create_publisher(Image, "camera_0/aligned_depth_to_color/image_raw", 5)
         self.state = SafetyState.HOLDING
         self.create_timer(1 / 15, self._publish)
 
@@ -132,12 +137,15 @@ class World(Node):
             )
         if self.seeing:
             self._infos.publish(camera_info_msg(CAMERA, header))
+            if self.depth is not None:
+                self._depths.publish(image_to_msg(self.depth, header, "16UC1"))
             self._images.publish(image_to_msg(self.image, header, "rgb8"))
             self._encodings.publish(
                 encoding_to_msg(self._encoding, CAMERA, self.checkpoint_id, header)
             )
 
     def send(self, goal: VisualServo.Goal, timeout_s: float = 30.0) -> ClientGoalHandle:
+        handshake(self, "jacobian_field", time.sleep, timeout_s)
         assert self.client.wait_for_server(timeout_s)
         sent = self.client.send_goal_async(
             goal, feedback_callback=lambda message: self.feedback.append(message.feedback)
@@ -145,10 +153,10 @@ class World(Node):
         return answer(sent, timeout_s)
 
     def change(self, transition: int) -> bool:
-        assert self.transition.wait_for_service(30.0)
         request = ChangeState.Request()
         request.transition.id = transition
-        return answer(self.transition.call_async(request)).success
+        handshake(self, "jacobian_field", time.sleep, 30.0)
+        return call(self.transition, request, time.sleep, 30.0).success
 
 
 def answer(future: Any, timeout_s: float = 30.0) -> Any:
@@ -191,12 +199,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start_node(ros_context: None) -> Iterator[Callable[[Path], JacobianFieldNode]]:
-    """`start_node(checkpoint)` spins the node as its own process would: in one thread."""
+def start_node(ros_context: None) -> Iterator[Callable[..., JacobianFieldNode]]:
+    """`start_node(checkpoint, robot_file)` spins the node as its process would: in one thread."""
     running: list[tuple[SingleThreadedExecutor, threading.Thread, JacobianFieldNode]] = []
 
-    def start(checkpoint: Path) -> JacobianFieldNode:
-        values = {"robot_file": str(ROBOT_FILE), "checkpoint": str(checkpoint)}
+    def start(checkpoint: Path, robot_file: Path = ROBOT_FILE) -> JacobianFieldNode:
+        values = {
+            "robot_file": str(robot_file),
+            "checkpoint": str(checkpoint),
+            "image_timeout_s": PATIENCE_S,
+            "robot_timeout_s": PATIENCE_S,
+            "min_confidence": 0.0,  # the model has learned nothing
+        }
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         node = JacobianFieldNode(parameter_overrides=overrides)
         executor = SingleThreadedExecutor()
@@ -215,7 +229,7 @@ def start_node(ros_context: None) -> Iterator[Callable[[Path], JacobianFieldNode
 
 @pytest.fixture
 def world(
-    checkpoint: Path, start_node: Callable[[Path], JacobianFieldNode], spin: Callable[..., None]
+    checkpoint: Path, start_node: Callable[..., JacobianFieldNode], spin: Callable[..., None]
 ) -> World:
     """A world with the node configured and active in it."""
     start_node(checkpoint)
@@ -259,6 +273,51 @@ def test_goal_is_answered_with_commands_and_feedback(
     assert world.feedback[0].visible >= 4
     assert list(world.feedback[0].command.values) == list(first.values)
     require_silence(world)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_measured_depth_reaches_the_model_and_its_lack_stops_nothing(
+    checkpoint: Path,
+    start_node: Callable[..., JacobianFieldNode],
+    spin: Callable[..., None],
+    tmp_path: Path,
+    measured: bool,
+) -> None:
+    robot_file = tmp_path / "finger.yaml"
+    text = ROBOT_FILE.read_text()
+    robot_file.write_text(text.replace("{name: camera_0,", "{name: camera_0, depth: true,"))
+    node, world = start_node(checkpoint, robot_file), World(checkpoint)
+    spin(world)
+    assert world.change(CONFIGURE)
+    proposal_m = float(node._model._scene_model.workspace.center[2])
+    depth_mm = round(1e3 * proposal_m) + 11  # near what the untrained model thinks
+    if measured:
+        world.depth = np.full((240, 320), depth_mm, np.uint16)
+        world.depth[:, 160:] = 0  # half of the image knows nothing
+    asked: list[np.ndarray | None] = []
+    depths_m: list[np.ndarray] = []
+    evaluate = node._model.evaluate
+
+    def note(encoding: Any, camera: Camera, pixels: np.ndarray, told: Any) -> Any:
+        surface = evaluate(encoding, camera, pixels, told)
+        asked.append(told)
+        depths_m.append(surface.points_m[:, 2])
+        return surface
+
+    node._model.evaluate = note  # type: ignore[method-assign]
+    assert world.change(ACTIVATE)
+    result = result_of(world.send(tracks_goal(max_steps=20)))
+    assert result.reason == VisualServo.Result.TIMEOUT and result.steps == 20, result.message
+    if not measured:
+        assert all(told is None for told in asked)
+        return
+    found = [(told, got) for told, got in zip(asked, depths_m, strict=True) if told is not None]
+    assert found, "no step had a depth image"
+    told, got = found[-1]
+    known = np.isfinite(told)
+    assert 0 < known.sum() < len(known)
+    np.testing.assert_allclose(got[known], depth_mm / 1e3, rtol=1e-5)
+    assert np.abs(got[~known] - depth_mm / 1e3).min() > 0.005
 
 
 def demonstration(*shifts_px: float) -> list[PointTracks]:

@@ -65,7 +65,13 @@ class FlatModel:
     def __init__(self) -> None:
         self.pixels: list[np.ndarray] = []
 
-    def evaluate(self, encoding: Encoding, camera: Camera, pixels: np.ndarray) -> SurfaceJacobians:
+    def evaluate(
+        self,
+        encoding: Encoding,
+        camera: Camera,
+        pixels: np.ndarray,
+        measured_m: np.ndarray | None = None,
+    ) -> SurfaceJacobians:
         self.pixels.append(pixels)
         points = 0.5 * camera.rays(pixels)
         jacobian = np.zeros((len(pixels), 3, 2))

@@ -133,7 +133,13 @@ class Table:
     def update(self, image: np.ndarray) -> Tracks:
         return tracks(self._points + 60.0 * self.u)
 
-    def evaluate(self, encoding: Encoding, camera: Camera, pixels: np.ndarray) -> SurfaceJacobians:
+    def evaluate(
+        self,
+        encoding: Encoding,
+        camera: Camera,
+        pixels: np.ndarray,
+        measured_m: np.ndarray | None = None,
+    ) -> SurfaceJacobians:
         J = np.zeros((len(pixels), 3, 2))
         J[:, 0, 0] = J[:, 1, 1] = 0.1
         return SurfaceJacobians(0.5 * camera.rays(pixels), np.ones(len(pixels)), J)

@@ -42,6 +42,25 @@ def test_rgb_image_round_trip():
     np.testing.assert_array_equal(conversions.image_from_msg(msg), image)
 
 
+def test_depth_messages_become_metres():
+    depth = np.array([[0, 500, 1200], [65535, 1, 7]], np.uint16)
+    in_mm = through_wire(conversions.image_to_msg(depth, HEADER, "16UC1"))
+    known = np.where(depth > 0, depth / 1e3, np.nan).astype(np.float32)
+    np.testing.assert_allclose(conversions.depth_from_msg(in_mm), known, rtol=1e-6)
+    in_m = through_wire(conversions.image_to_msg(known, HEADER, "32FC1"))
+    np.testing.assert_array_equal(conversions.depth_from_msg(in_m), known)
+
+
+def test_other_depth_messages_are_refused_by_name():
+    colour = conversions.image_to_msg(rgb_image(), HEADER, "rgb8")
+    with pytest.raises(DataError, match="encoding 'rgb8', expected 16UC1"):
+        conversions.depth_from_msg(colour)
+    cut = conversions.image_to_msg(np.ones((4, 4), np.uint16), HEADER, "16UC1")
+    cut.data = cut.data[:-2]
+    with pytest.raises(DataError, match="depth image is broken"):
+        conversions.depth_from_msg(cut)
+
+
 def test_image_from_non_contiguous_view():
     image = rgb_image()[:, ::-1]
     msg = conversions.image_to_msg(image, HEADER, "rgb8")

@@ -21,6 +21,7 @@ from njf_control.drivers.dynamixel.tables import XL320, position_to_raw
 from njf_perception.errors import ConfigError
 from njf_perception.nodes.conversions import (
     camera_from_info,
+    depth_from_msg,
     image_from_msg,
     stamp_to_ns,
     transform_to_matrix,
@@ -104,6 +105,34 @@ def test_images_show_the_state_at_their_stamp(
     tip = listener.tips[-1]
     assert tip.header.frame_id == "world"
     np.testing.assert_allclose([tip.point.x, tip.point.y, tip.point.z], model.tip, atol=1e-6)
+
+
+def test_a_camera_with_depth_sends_it_beside_its_images(
+    make_simulator: MakeSimulator,
+    robot_file: Path,
+    tmp_path: Path,
+    model: RobotModel,
+    spin,
+    wait_until,
+) -> None:
+    text = robot_file.read_text()
+    with_depth = tmp_path / "finger.yaml"
+    with_depth.write_text(text.replace("{name: camera_0,", "{name: camera_0, depth: true,"))
+    assert with_depth.read_text() != text
+    listener, depths = Listener("camera_0"), []
+    listener._listen(Image, "camera_0/aligned_depth_to_color/image_raw", depths.append)
+    spin(make_simulator(robot_file=str(with_depth)), listener)
+    wait_until(lambda: depths and listener.images["camera_0"])
+    assert listener.count_publishers("camera_5/aligned_depth_to_color/image_raw") == 0
+    message = depths[-1]
+    assert (message.encoding, message.header.frame_id) == ("16UC1", "camera_0_optical_frame")
+    wait_until(lambda: message.header in [image.header for image in listener.images["camera_0"]])
+    model.set_position(START)
+    renderer = Renderer(model)
+    measured, true = depth_from_msg(message), renderer.render("camera_0").depth
+    known = np.isfinite(measured)
+    assert 0.8 < known.mean() < 1.0
+    np.testing.assert_allclose(measured[known], true[known], atol=6e-4)
 
 
 def test_all_messages_of_an_instant_share_its_stamp(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8, UInt16
 
-from njf_control.robot import RobotConfig
+from njf_control.robot import DEPTH_STREAM, RobotConfig
 from njf_perception.camera import Camera
 from njf_perception.config import parse_config
+from njf_perception.depth_image import MILLIMETRE_M, depth_metres
 from njf_perception.errors import DataError
 from njf_training.bag import BagMessage, BagReader
 from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC, header_stamp_ns
@@ -44,7 +45,7 @@ class Contents:
     """Everything of one bag but the images.
 
     Attributes:
-        image_stamps_ns: per camera, the stamps of all its images.
+        image_stamps_ns: per camera and depth stream, the stamps of all its images.
         joint_stamps_ns, joint_positions: simulator truth, for evaluation only; may be empty.
         complete: the recorder closed the bag properly.
     """
@@ -78,14 +79,31 @@ def read_images(
     contents: Contents,
 ) -> Iterator[tuple[str, int, UInt8[np.ndarray, "h w 3"]]]:
     """(camera, stamp [ns], RGB image) of every image that a settled state refers to, once each."""
-    wanted = {(name, ns) for mark in contents.marks for name, ns in mark.image_stamps_ns.items()}
+    for name, stamp_ns, topic, message in _marked_images(contents, contents.robot.camera_names):
+        yield name, stamp_ns, decode_image(message, topic)
+
+
+def read_depths(
+    contents: Contents,
+) -> Iterator[tuple[str, int, UInt16[np.ndarray, "h w"]]]:
+    """(depth stream, stamp [ns], depth [mm], 0 unknown) of every settled state's depth images."""
+    streams = [camera.depth_stream for camera in contents.robot.cameras if camera.depth]
+    for name, stamp_ns, topic, message in _marked_images(contents, streams):
+        yield name, stamp_ns, decode_depth(message, topic)
+
+
+def _marked_images(
+    contents: Contents, streams: Sequence[str]
+) -> Iterator[tuple[str, int, str, Any]]:
+    """(stream, stamp [ns], topic, message) of the streams' images that settled states refer to."""
+    wanted = {(name, mark.image_stamps_ns.get(name)) for mark in contents.marks for name in streams}
     reader = BagReader(contents.path)
     for message in reader.messages():
-        camera = _camera_of(message.topic, "image_raw")
-        key = (camera, header_stamp_ns(message.data)) if camera else None
+        stream = _stream_of(message.topic, "image_raw")
+        key = (stream, header_stamp_ns(message.data)) if stream in streams else None
         if key in wanted:
             wanted.discard(key)
-            yield *key, decode_image(reader.decode(message), message.topic)
+            yield *key, message.topic, reader.decode(message)
 
 
 def decode_image(message: Any, topic: str) -> UInt8[np.ndarray, "h w 3"]:
@@ -105,6 +123,27 @@ def decode_image(message: Any, topic: str) -> UInt8[np.ndarray, "h w 3"]:
     if message.encoding == "bgr8":
         return np.ascontiguousarray(pixels[..., ::-1])
     return np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
+
+
+def decode_depth(message: Any, topic: str) -> UInt16[np.ndarray, "h w"]:
+    """Depth [mm] of a sensor_msgs/Image, 0 where unknown (REP 118).
+
+    Raises:
+        DataError: the encoding is not 16UC1 or 32FC1.
+    """
+    kind = {"16UC1": np.uint16, "32FC1": np.float32}.get(message.encoding)
+    if kind is None:
+        raise DataError(
+            f"{topic}: encoding {message.encoding!r}; expected 16UC1 [mm] or 32FC1 [m]. "
+            "Set the depth camera driver's output format."
+        )
+    order = np.dtype(kind).newbyteorder(">" if message.is_bigendian else "<")
+    rows = np.asarray(message.data, np.uint8).reshape(message.height, message.step)
+    width_bytes = message.width * order.itemsize
+    values = np.ascontiguousarray(rows[:, :width_bytes]).view(order).astype(kind)
+    millimetres = depth_metres(values) / MILLIMETRE_M
+    fits = millimetres < np.iinfo(np.uint16).max
+    return np.where(fits, np.rint(millimetres), 0).astype(np.uint16)
 
 
 class _Collector:
@@ -133,9 +172,9 @@ class _Collector:
         for ending, handle in handlers.items():
             if message.topic.endswith(ending):
                 handle(reader.decode(message))
-        if camera := _camera_of(message.topic, "image_raw"):
-            self.image_stamps_ns[camera].add(header_stamp_ns(message.data))
-        camera = _camera_of(message.topic, "camera_info")
+        if stream := _stream_of(message.topic, "image_raw"):
+            self.image_stamps_ns[stream].add(header_stamp_ns(message.data))
+        camera = _stream_of(message.topic, "camera_info")
         if camera and camera not in self.infos:
             self.infos[camera] = reader.decode(message)
 
@@ -218,9 +257,12 @@ class _Collector:
         return applied
 
 
-def _camera_of(topic: str, leaf: str) -> str | None:
+def _stream_of(topic: str, leaf: str) -> str | None:
+    """Namespace of the image stream that `topic` belongs to, without the robot's own."""
     parts = topic.split("/")
-    return parts[-2] if len(parts) >= 3 and parts[-1] == leaf else None
+    if len(parts) < 3 or parts[-1] != leaf:
+        return None
+    return "/".join(parts[-3:-1]) if parts[-2] == DEPTH_STREAM else parts[-2]
 
 
 def _ordered(

@@ -18,10 +18,11 @@ from njf_perception.camera import Camera
 from njf_perception.errors import DataError
 from njf_training.assemble import Assembly, Source
 from njf_training.bag import data_files
-from njf_training.bag_contents import Contents, read_contents, read_images
+from njf_training.bag_contents import Contents, read_contents, read_depths, read_images
 from njf_training.dataset import Dataset
 from njf_training.derive import EstimatorFactory
 from njf_training.flow import DisFlow
+from njf_training.njf_import.poses import metres
 from njf_training.report import Findings, Report, make_report
 from njf_training.states import (
     ConvertOptions,
@@ -65,6 +66,9 @@ def convert(
     if not work.is_done("images"):
         _write_images(work.folder, contents, states)
         work.set_done("images")
+    if not work.is_done("depth"):
+        _write_depth(work.folder, contents, states)
+        work.set_done("depth")
     source = Source(
         contents[0].robot,
         [camera.scaled(*contents[0].robot.training_size) for camera in contents[0].cameras],
@@ -128,13 +132,40 @@ def _write_images(folder: Path, contents: Sequence[Contents], states: Sequence[S
     images.flush()
 
 
-def _reduced(image: np.ndarray, camera: Camera, size: tuple[int, int]) -> np.ndarray:
-    """The image at training size, by means over whole blocks of pixels."""
+def _write_depth(folder: Path, contents: Sequence[Contents], states: Sequence[State]) -> None:
+    """Write depth.npy, if any camera measures depth; the others know none."""
+    robot, cameras = contents[0].robot, contents[0].cameras
+    columns = {c.depth_stream: i for i, c in enumerate(robot.cameras) if c.depth}
+    if not columns:
+        return
+    width, height = robot.training_size
+    shape = (len(states), len(cameras), height // 2, width // 2)
+    depth = np.full(shape, np.nan, np.float16)
+    slots = {
+        (state.bag, stream, state.mark.image_stamps_ns[stream]): (row, column)
+        for row, state in enumerate(states)
+        for stream, column in columns.items()
+    }
+    for bag, item in enumerate(contents):
+        for stream, stamp_ns, image in tqdm(read_depths(item), desc="depth", unit="image"):
+            slot = slots.get((bag, stream, stamp_ns))
+            if slot is not None:
+                _check_size(image, cameras[slot[1]], "depth image")
+                depth[slot] = metres(image, 2 * (cameras[slot[1]].width // width))
+    np.save(folder / "depth.npy", depth)
+
+
+def _check_size(image: np.ndarray, camera: Camera, what: str) -> None:
     if image.shape[:2] != (camera.height, camera.width):
         raise DataError(
-            f"{camera.name}: image of {image.shape[1]} x {image.shape[0]}, but camera_info says "
+            f"{camera.name}: {what} of {image.shape[1]} x {image.shape[0]}, but camera_info says "
             f"{camera.width} x {camera.height}. Calibrate at the size that is recorded."
         )
+
+
+def _reduced(image: np.ndarray, camera: Camera, size: tuple[int, int]) -> np.ndarray:
+    """The image at training size, by means over whole blocks of pixels."""
+    _check_size(image, camera, "image")
     if size == (camera.width, camera.height):
         return image
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

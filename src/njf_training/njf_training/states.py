@@ -70,20 +70,20 @@ def check_same_rig(contents: Sequence[Contents], robot: RobotConfig | None) -> N
 
 
 def complete_states(contents: Sequence[Contents]) -> list[State]:
-    """States with an image of every camera, trajectories numbered through over all bags."""
+    """States with all images and depths, trajectories numbered through over all bags."""
     numbers: dict[tuple[int, int], int] = {}
     states = []
     for bag, item in enumerate(contents):
         for mark in item.marks:
             stamps = mark.image_stamps_ns
-            names = item.robot.camera_names
+            names = item.robot.image_streams
             if all(stamps.get(name) in item.image_stamps_ns.get(name, ()) for name in names):
                 number = numbers.setdefault((bag, mark.trajectory), len(numbers))
                 states.append(State(bag, number, mark.step, mark))
     if not states:
         raise DataError(
             f"{contents[0].path}: not one settled state has an image of every camera "
-            f"({contents[0].robot.camera_names}). Record again with all cameras running."
+            f"({contents[0].robot.image_streams}). Record again with all cameras running."
         )
     return states
 

@@ -220,11 +220,15 @@ class _Timed:
     stages: Stages
 
     def evaluate(
-        self, encoding: Encoding, camera: Camera, pixels: Float[np.ndarray, "n 2"]
+        self,
+        encoding: Encoding,
+        camera: Camera,
+        pixels: Float[np.ndarray, "n 2"],
+        measured_m: Float[np.ndarray, " n"] | None = None,
     ) -> SurfaceJacobians:
         """See `SurfaceModel`."""
         with self.stages.measure("jacobian"):
-            return self.model.evaluate(encoding, camera, pixels)
+            return self.model.evaluate(encoding, camera, pixels, measured_m)
 
 
 def _note(result: TrialResult, plant: Plant, goal: Truth, step: ServoStep) -> None:

@@ -21,6 +21,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
+from njf_control.nodes.depth_watch import DepthWatch
 from njf_control.nodes.goal_run import GoalRun, Outcome
 from njf_control.nodes.robot_watch import RobotWatch
 from njf_control.nodes.servo_messages import (
@@ -67,6 +68,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
         self._correction: JacobianCorrection | None = None
         self._busy = self._active = False
         self._camera: Camera | None = None
+        self._depth: DepthWatch | None = None
         self._problem = ""
         self._age_s = float("nan")
         self._steps = Figures()
@@ -123,6 +125,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
             subscribe(CameraInfo, f"{name}/camera_info", self._on_info, sensor),
             subscribe(SceneEncoding, "perception/encoding", self._on_encoding, QoSProfile(depth=1)),
         ]
+        self._depth = self._watch_depth()
         server = ActionServer(
             self,
             VisualServo,
@@ -143,12 +146,23 @@ class JacobianFieldNode(GuardedLifecycleNode):
             lambda: self.destroy_publisher(self._fields),
         ]
 
+    def _watch_depth(self) -> DepthWatch | None:
+        """Listen to the depth camera, if the loop's camera is one."""
+        for camera in self._robot.cameras:
+            if camera.name == self._camera_name and camera.depth:
+                return DepthWatch(
+                    self, camera, self._value("depth_slop_s"), self._value("image_timeout_s")
+                )
+        return None
+
     def _disconnect(self) -> None:
         self._active = False
         self._finish(Outcome(Reason.NODE_ERROR, "the node was shut down"))
         while self._release:
             self._release.pop(0)()
-        self._camera = None
+        if self._depth is not None:
+            self._depth.close()
+        self._camera = self._depth = None
 
     # The action ---------------------------------------------------------------------------------
 
@@ -248,6 +262,8 @@ class JacobianFieldNode(GuardedLifecycleNode):
             )
 
     def _on_image(self, msg: Image) -> None:
+        if self._depth is not None:
+            self._depth.see(msg)
         if self._run is not None and self._camera is not None and self._watch.known:
             self._guarded(lambda: self._track(msg))
 
@@ -284,10 +300,15 @@ class JacobianFieldNode(GuardedLifecycleNode):
             return
         self._problem = ""
         encoding, camera = encoding_from_msg(msg, self._camera_name)
-        encoded = EncodedImage(stamp_to_ns(msg.header.stamp), encoding, camera)
+        shown = self._fields.get_subscription_count() > 0
+        if self._run is None and not shown:
+            return
+        stamp_ns = stamp_to_ns(msg.header.stamp)
+        depth_m = None if self._depth is None else self._depth.at(stamp_ns, camera)
+        encoded = EncodedImage(stamp_ns, encoding, camera, depth_m)
         if self._run is not None:
             self._answer(encoded.stamp_ns, self._run.session.on_encoding(encoded))
-        if self._fields.get_subscription_count() > 0:
+        if shown:
             self._publish_field(encoded, msg)
 
     def _answer(self, stamp_ns: int, step: ServoStep | None) -> None:
@@ -316,7 +337,8 @@ class JacobianFieldNode(GuardedLifecycleNode):
         stride = self._value("field_stride_px")
         grid = pixel_grid(encoded.camera.width, encoded.camera.height)
         pixels = grid[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 2)
-        surface = self._model.evaluate(encoded.encoding, encoded.camera, pixels)
+        measured_m = encoded.measured_m(pixels)
+        surface = self._model.evaluate(encoded.encoding, encoded.camera, pixels, measured_m)
         shown = surface.confidence > _SHOWN
         units = self._robot.channel_units
         self._fields.publish(
@@ -343,8 +365,12 @@ class JacobianFieldNode(GuardedLifecycleNode):
             values["jacobian_ms"] = timings.jacobian_s * 1e3
             values["solve_ms"] = timings.solve_s * 1e3
             values["error_px"] = self._run.error_px
+        if self._depth is not None:
+            values["depth_images"] = self._depth.used
         if self._problem:
             return Health(self._problem, error=True, values=values)
+        if self._depth is not None and self._depth.problem:
+            return Health(self._depth.problem, warning=True, values=values)
         idle = "waiting for a goal" if self._active else "not active"
         return Health("servoing" if self._run is not None else idle, values=values)
 

@@ -41,6 +41,7 @@ def declare_parameters(node: Node) -> None:
         ("waypoint_timeout_s", _FOLLOWING.timeout_s, "longest way to a waypoint [s]", 0.1, 600.0),
         ("timeout_s", 20.0, "for a goal that states none [s]", 0.1, 3600.0),
         ("image_timeout_s", 0.5, "without a fresh encoded image the goal ends [s]", 0.05, 10.0),
+        ("depth_slop_s", 0.02, "an image and its depth may differ by this [s]", 0.001, 0.2),
         ("robot_timeout_s", 1.0, "without word of the driver the goal ends [s]", 0.2, 10.0),
         ("field_stride_px", 16, "grid of the topic jacobian_field [px]", 2, 128),
     ]

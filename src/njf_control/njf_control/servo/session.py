@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from njf_control.servo.goal import Goal, extended, goal_from_images
 from njf_control.servo.loop import Measurement, Servo, ServoStep
@@ -24,6 +24,7 @@ from njf_control.servo.progress import Reason
 from njf_control.servo.tracking import GoalTracker
 from njf_control.servo.waypoints import WaypointConfig, WaypointFollower
 from njf_perception.camera import Camera
+from njf_perception.depth_image import depth_at
 from njf_perception.scene import Encoding
 from njf_perception.trackers.base import PointTracker, Tracks
 
@@ -44,11 +45,16 @@ class Timings:
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """What perception says of the image taken at `stamp_ns`."""
+    """What perception, and the depth camera if there is one, say of the image at `stamp_ns`."""
 
     stamp_ns: int
     encoding: Encoding
     camera: Camera
+    depth_m: Float32[np.ndarray, "h w"] | None = None
+
+    def measured_m(self, pixels: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"] | None:
+        """Measured depth at pixels [m], NaN where unknown; None without a depth image."""
+        return None if self.depth_m is None else depth_at(self.depth_m, pixels)
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,8 @@ class Session:
     def _step(self, encoded: EncodedImage, tracked: _Tracked) -> ServoStep:
         begin, tracks = time.perf_counter(), tracked.tracks
         pixels = tracks.points.astype(np.float64)
-        surface = self.model.evaluate(encoded.encoding, encoded.camera, pixels)
+        measured_m = encoded.measured_m(pixels)
+        surface = self.model.evaluate(encoded.encoding, encoded.camera, pixels, measured_m)
         evaluated = time.perf_counter()
         visible = tracks.visible * tracks.confidence.astype(np.float64)
         target, weights = self._targets(encoded.stamp_ns, pixels, visible)

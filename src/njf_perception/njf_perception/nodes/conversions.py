@@ -9,7 +9,7 @@ import array
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Transform, TransformStamped
-from jaxtyping import Float, Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8, UInt16
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -17,11 +17,13 @@ import tf_transformations
 from cv_bridge import CvBridge, CvBridgeError
 from njf_msgs.msg import PointTracks
 from njf_perception.camera import Camera
+from njf_perception.depth_image import depth_metres
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.trackers.base import Tracks
 
 _BRIDGE = CvBridge()
 _NS_PER_S = 1_000_000_000
+_DEPTH_ENCODINGS = ("16UC1", "32FC1")
 
 
 def stamp_to_ns(stamp: Time) -> int:
@@ -43,11 +45,14 @@ def float_array(values: Float[np.ndarray, "..."]) -> "array.array[float]":
 
 
 def image_to_msg(
-    image: UInt8[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w"] | Float32[np.ndarray, "h w"],
+    image: UInt8[np.ndarray, "h w 3"]
+    | UInt8[np.ndarray, "h w"]
+    | UInt16[np.ndarray, "h w"]
+    | Float32[np.ndarray, "h w"],
     header: Header,
     encoding: str,
 ) -> Image:
-    """Image message of `image`, whose values already are in `encoding` (rgb8, mono8, 32FC1...)."""
+    """Image message of `image`, whose values already are in `encoding` (rgb8, 16UC1, 32FC1...)."""
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(image).tobytes())
     height, width = image.shape[:2]
@@ -73,6 +78,23 @@ def image_from_msg(msg: Image) -> UInt8[np.ndarray, "h w 3"]:
             f"Image encoding '{msg.encoding}' cannot become rgb8 ({error}). "
             "Publish rgb8, bgr8, rgba8, bgra8 or mono8."
         ) from None
+
+
+def depth_from_msg(msg: Image) -> Float32[np.ndarray, "h w"]:
+    """Depth [m] of a depth image message, NaN where nothing was measured (REP 118).
+
+    Raises:
+        DataError: the encoding is not 16UC1 or 32FC1, or the data do not fill the image.
+    """
+    if msg.encoding not in _DEPTH_ENCODINGS:
+        raise DataError(
+            f"depth image has encoding '{msg.encoding}', expected 16UC1 [mm] or 32FC1 [m]. "
+            "Set the camera driver's depth format."
+        )
+    try:
+        return depth_metres(_BRIDGE.imgmsg_to_cv2(msg, desired_encoding="passthrough"))
+    except CvBridgeError as error:
+        raise DataError(f"depth image is broken ({error}). Repair its publisher.") from None
 
 
 def camera_info_msg(camera: Camera, header: Header) -> CameraInfo:

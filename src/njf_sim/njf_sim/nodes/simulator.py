@@ -5,7 +5,8 @@ opens like a serial port, or a socket where `driver.kind` is simulated. It is fo
 symbolic link `port_link`, whose target is a path or an address, see `drivers/address.py`.
 
 Cameras are rendered one after the other from one snapshot, so all images of a tick carry the same
-stamp: the instant of that snapshot. An image that nobody subscribes to is not rendered.
+stamp: the instant of that snapshot. An image that nobody subscribes to is not rendered. A camera
+with depth sends depth images beside, on the topic that realsense-ros has for them.
 `ground_truth/*` is for evaluation only; its joint states are the whole configuration.
 """
 
@@ -19,11 +20,12 @@ from geometry_msgs.msg import Point, PointStamped, Pose, PoseArray
 from jaxtyping import Float
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 
-from njf_control.robot import load_robot
+from njf_control.robot import CameraConfig, load_robot
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError
 from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, pose_to_transform
@@ -34,7 +36,7 @@ from njf_sim.fakes.make import Device, channel_ids, make_device
 from njf_sim.plant import SimulatedPlant, Snapshot
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
-from njf_sim.sensor_noise import SensorNoise
+from njf_sim.sensor_noise import SensorNoise, depth_image_mm
 from tf2_ros import StaticTransformBroadcaster
 
 _WORLD = "world"
@@ -44,25 +46,34 @@ _SLOW_SHARE = 0.9  # below this share of camera_rate_hz the node warns
 class _SimulatedCamera:
     """The topics of one camera."""
 
-    def __init__(self, node: Node, camera: Camera, noise: SensorNoise) -> None:
+    def __init__(
+        self, node: Node, config: CameraConfig, camera: Camera, noise: SensorNoise
+    ) -> None:
         qos = QoSProfile(depth=5)
         self.camera = camera
         self.frame_id = f"{camera.name}_optical_frame"
         self._noise = noise
         self._images = node.create_publisher(Image, f"{camera.name}/image_raw", qos)
         self._infos = node.create_publisher(CameraInfo, f"{camera.name}/camera_info", qos)
+        self._publishers = [self._images, self._infos]
+        self._depths: Publisher | None = None
+        if config.depth:
+            self._depths = node.create_publisher(Image, f"{config.depth_stream}/image_raw", qos)
+            self._publishers.append(self._depths)
 
     @property
     def is_watched(self) -> bool:
         """Whether anybody subscribes."""
-        return self._images.get_subscription_count() + self._infos.get_subscription_count() > 0
+        return any(publisher.get_subscription_count() > 0 for publisher in self._publishers)
 
     def publish(self, renderer: Renderer, stamp: Time) -> None:
-        """Render and publish one image with its camera info."""
+        """Render and publish one image with its camera info, and its depth if it has some."""
         header = Header(stamp=stamp, frame_id=self.frame_id)
         self._infos.publish(camera_info_msg(self.camera, header))
-        image = self._noise(renderer.render(self.camera.name).rgb)
-        self._images.publish(image_to_msg(image, header, "rgb8"))
+        frame = renderer.render(self.camera.name)
+        self._images.publish(image_to_msg(self._noise(frame.rgb), header, "rgb8"))
+        if self._depths is not None:
+            self._depths.publish(image_to_msg(depth_image_mm(frame.depth), header, "16UC1"))
 
 
 class SimulatorNode(Node):
@@ -148,11 +159,12 @@ class SimulatorNode(Node):
             50.0,
             True,
         )
+        configs = {config.name: config for config in self._robot.cameras}
         cameras = []
         for index, name in enumerate(names):
             camera = model.cameras[name]
             noise = SensorNoise(camera.height, camera.width, levels, seed + index)
-            cameras.append(_SimulatedCamera(self, camera, noise))
+            cameras.append(_SimulatedCamera(self, configs[name], camera, noise))
             self._renderer.prepare(name)
         self._broadcaster = StaticTransformBroadcaster(self)
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=_WORLD)

@@ -65,7 +65,7 @@ class Recorder(Node):
         if not output:
             raise ConfigError("output is empty; expected a folder or .mcap file. Pass it.")
         robot = load_robot(robot_file)
-        self._picker = StillPicker(robot.camera_names)
+        self._picker = StillPicker(robot.image_streams)
         self._known_cameras: set[str] = set()
         self._applied: bytes | None = None
         self._waiting: list[_Waiting] = []

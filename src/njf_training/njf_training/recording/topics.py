@@ -14,7 +14,10 @@ Kind = Literal["image", "camera_info", "latched", "state"]
 
 @dataclass(frozen=True)
 class Topic:
-    """One recorded topic; `name` is relative, or absolute where ROS says so."""
+    """One recorded topic; `name` is relative, or absolute where ROS says so.
+
+    `camera` is the namespace of an image: a camera's name, or its `CameraConfig.depth_stream`.
+    """
 
     name: str
     type_name: str
@@ -24,16 +27,10 @@ class Topic:
 
 def recorded_topics(robot: RobotConfig) -> list[Topic]:
     """Every topic a recording subscribes to."""
-    cameras = [
-        topic
-        for name in robot.camera_names
-        for topic in (
-            Topic(f"{name}/image_raw", "sensor_msgs/msg/Image", "image", name),
-            Topic(f"{name}/camera_info", "sensor_msgs/msg/CameraInfo", "camera_info", name),
-        )
-    ]
+    image, info = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
     return [
-        *cameras,
+        *[Topic(f"{name}/image_raw", image, "image", name) for name in robot.image_streams],
+        *[Topic(f"{name}/camera_info", info, "camera_info", name) for name in robot.camera_names],
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "latched"),
         Topic("command", "njf_msgs/msg/Command", "state"),
         Topic("command_applied", "njf_msgs/msg/CommandApplied", "state"),

@@ -22,16 +22,18 @@ TRAVEL_PX = 22.0  # of the block per radian
 STEP_NS = 400_000_000
 
 
-def robot_description(name: str = "toy") -> dict[str, Any]:
-    """Contents of the toy's robot file."""
+def robot_description(name: str = "toy", depth: bool = False) -> dict[str, Any]:
+    """Contents of the toy's robot file; `depth`: its control camera measures depth."""
     limits = {"unit": "rad", "lower": -1.0, "upper": 1.0, "max_rate": 4.0}
     size = {"width": WIDTH, "height": HEIGHT}
+    cameras: list[dict[str, Any]] = [{"name": c, "role": r, **size} for c, r in CAMERAS.items()]
+    cameras[0]["depth"] = depth
     return {
         "name": name,
         "channels": [{"name": c, "motor_id": i, **limits} for i, c in enumerate(CHANNELS)],
         "driver": {"kind": "dynamixel", "model": "xl320", "port": "", "baud": 1, "rate_hz": 50},
         "safety": {},
-        "cameras": [{"name": c, "role": role, **size} for c, role in CAMERAS.items()],
+        "cameras": cameras,
         "simulation": {"mjcf": "toy.xml"},
         "workspace_min_m": [-1, -1, 0],
         "workspace_max_m": [1, 1, 1],
@@ -54,6 +56,13 @@ def picture(camera: int, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     warped = cv2.warpAffine(block, place, (WIDTH, HEIGHT))
     cover = cv2.warpAffine(np.ones((24, 30), np.float32), place, (WIDTH, HEIGHT))[..., None]
     return (cover * warped + (1 - cover) * image).astype(np.uint8), cover[..., 0] > 0.5
+
+
+def depth_mm(position: np.ndarray) -> np.ndarray:
+    """Depth image of camera_0: the block before the table, and nothing at the block's edge [mm]."""
+    block = picture(0, position)[1].astype(np.uint8)
+    edge = cv2.dilate(block, np.ones((3, 3))) != block
+    return np.where(edge, 0, np.where(block, 400, 500)).astype(np.uint16)
 
 
 class Messages:
@@ -80,6 +89,19 @@ class Messages:
             is_bigendian=0,
             step=3 * pixels.shape[1],
             data=pixels.reshape(-1),
+        )
+
+    def depth(self, time_ns: int, frame: str, values: np.ndarray) -> bytes:
+        encoding = {"uint16": "16UC1", "float32": "32FC1", "uint8": "8UC1"}[values.dtype.name]
+        return self.bytes_of(
+            "sensor_msgs/msg/Image",
+            header=self.header(time_ns, frame),
+            height=values.shape[0],
+            width=values.shape[1],
+            encoding=encoding,
+            is_bigendian=0,
+            step=values.strides[0],
+            data=values.view(np.uint8).reshape(-1),
         )
 
     def camera_info(self, time_ns: int, frame: str) -> bytes:
@@ -152,6 +174,7 @@ TOPICS = {
     "/ground_truth/joint_states": "sensor_msgs/msg/JointState",
     **{f"/{name}/image_raw": "sensor_msgs/msg/Image" for name in CAMERAS},
     **{f"/{name}/camera_info": "sensor_msgs/msg/CameraInfo" for name in CAMERAS},
+    "/camera_0/aligned_depth_to_color/image_raw": "sensor_msgs/msg/Image",
 }
 
 
@@ -172,11 +195,13 @@ def write_bag(
     frozen: str = "",
     moving: int = -1,
     robot: str = "toy",
+    depth: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Path:
     """A recording of the toy: broken as the options say.
 
     `without` topics; the image `lose` (state, camera) missing; all images of the camera `frozen`
-    the same; set-points changing between the images of the state `moving`.
+    the same; set-points changing between the images of the state `moving`; `depth` makes the depth
+    images of the control camera from positions, which otherwise has none.
     """
     messages = Messages()
     writer = BagWriter(folder)
@@ -187,7 +212,7 @@ def write_bag(
         if topic not in without:
             writer.write(topic, time_ns, data)
 
-    config = RobotConfig.model_validate(robot_description(robot))
+    config = RobotConfig.model_validate(robot_description(robot, depth is not None))
     write("/recording_info", 1, info_message(config, "stills"))
     write("/tf_static", 1, messages.static_transforms(1))
     for name in CAMERAS:
@@ -201,6 +226,11 @@ def write_bag(
             if lose != (state, name):
                 image = messages.image(stamp, f"{name}_optical_frame", picture(i, shown)[0])
                 write(f"/{name}/image_raw", stamp, image)
+        if depth is not None:
+            stream, stamp = "camera_0/aligned_depth_to_color", now_ns + 7000
+            stamps[stream] = stamp
+            measured = messages.depth(stamp, "camera_0_optical_frame", depth(position))
+            write(f"/{stream}/image_raw", stamp, measured)
         write("/command_applied", now_ns, messages.applied(now_ns, position))
         if state == moving:
             write("/command_applied", now_ns, messages.applied(now_ns + 500, position + 0.1))
@@ -222,6 +252,12 @@ def toy_positions() -> np.ndarray:
 def toy_picture() -> Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Image and mask of a camera at a position."""
     return picture
+
+
+@pytest.fixture(scope="session")
+def toy_depth_mm() -> Callable[[np.ndarray], np.ndarray]:
+    """Depth image of camera_0 at a position [mm]."""
+    return depth_mm
 
 
 @pytest.fixture(scope="session")
