@@ -27,7 +27,10 @@ def servo_test(
     ] = "goals",
     correction: Annotated[
         bool,
-        typer.Option("--correction", help="Correct the Jacobian from the motion that is seen."),
+        typer.Option(
+            "--correction",
+            help="Correct the Jacobian from the motion that is seen, and the view of a moved camera.",
+        ),
     ] = False,
     latency_frames: Annotated[
         int, typer.Option(min=0, max=4, help="Images that are on their way.")
