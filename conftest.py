@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from njf_bringup.domain import take_free_domain
+
 if TYPE_CHECKING:
     from rclpy.node import Node
 
@@ -21,7 +23,7 @@ ROOT = Path(__file__).parent
 
 # Before rclpy is imported anywhere: it reads these once. The graph stays on this machine, in a
 # domain of this run's own, and wrong types in message fields raise instead of sending garbage.
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_DOMAIN_ID"] = str(take_free_domain())
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"
 os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(ROOT / "config" / "fastdds.xml")

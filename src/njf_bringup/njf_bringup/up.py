@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from njf_bringup.domain import take_free_domain
 from njf_bringup.graph import ResolvedGraph, Value, load_graph
 from njf_bringup.process import environment_defaults
 from njf_bringup.resolve import resolve
@@ -49,5 +50,5 @@ def running(graph: ResolvedGraph) -> Iterator[Supervisor]:
 def use_private_domain() -> None:
     """Keep a run to itself: a ROS domain of its own, unless the user has chosen one."""
     if "ROS_DOMAIN_ID" not in os.environ:
-        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+        os.environ["ROS_DOMAIN_ID"] = str(take_free_domain())
         print(f"ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} (set it to choose another)")
