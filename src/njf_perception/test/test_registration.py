@@ -19,7 +19,7 @@ def picture(seed: int) -> UInt8[np.ndarray, "h w 3"]:
         cv2.GaussianBlur(rng.normal(size=(400, 480, 3)), (0, 0), sigma) * sigma
         for sigma in (2.0, 5.0, 20.0)
     ]
-    total = sum(layers)
+    total = np.sum(layers, axis=0)
     return (128 + 40 * total / total.std()).clip(0, 255).astype(np.uint8)
 
 

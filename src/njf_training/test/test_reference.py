@@ -43,6 +43,7 @@ def test_older_checkpoints_get_theirs(dataset: Dataset, trained: Path) -> None:
     add_reference(trained, dataset)
     again = load_checkpoint(trained)
     assert again.info == whole.info and again.content_id == whole.content_id
+    assert again.reference is not None and whole.reference is not None
     assert np.array_equal(again.reference, whole.reference)
 
 

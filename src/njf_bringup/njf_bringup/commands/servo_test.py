@@ -29,7 +29,7 @@ def servo_test(
         bool,
         typer.Option(
             "--correction",
-            help="Correct the Jacobian from the motion that is seen, and the view of a moved camera.",
+            help="Correct Jacobians from the motion that is seen, and the view of a moved camera.",
         ),
     ] = False,
     latency_frames: Annotated[
