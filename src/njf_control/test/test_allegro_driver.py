@@ -179,7 +179,7 @@ def test_silence_means_zero_torque_and_torque_returns_with_the_reports(
     wait_until(lambda: not hand.torque.any())
     assert hand.servo_on
     with pytest.raises(NoAnswerError, match="no complete set of positions"):
-        active.read()
+        wait_until(lambda: active.read() is None)
     assert active.statistics["stale_feedback"] == 1
     hand.faults.silent = False
     wait_until(lambda: hand.torque[5] > 50)

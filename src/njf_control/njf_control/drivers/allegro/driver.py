@@ -65,6 +65,7 @@ class AllegroDriver(RobotDriver):
         self._held = np.array([joint.hold_rad is not None for joint in config.joints])
         self._hold = np.array([joint.hold_rad or 0.0 for joint in config.joints]) + self._zero
         self._hold_until_s = np.zeros(protocol.JOINTS)
+        self._read_s = 0.0  # stamp of what was read last
 
     @property
     def statistics(self) -> Mapping[str, int]:
@@ -96,7 +97,7 @@ class AllegroDriver(RobotDriver):
             self._bus.send(*protocol.torques(np.zeros(16, np.int64), self._device))
             self._ask_info(protocol.servo(True, self._device), lambda info: info.servo_on)
             self._refuse(self._alarms())
-            feedback = self._fresh(_FIRST_CYCLE_S)
+            feedback = self._await(self._is_fresh, _FIRST_CYCLE_S)
             self._loop.engage(feedback.position)
         except NjfError:
             with suppress(NjfError):
@@ -108,8 +109,11 @@ class AllegroDriver(RobotDriver):
         return state
 
     def read(self) -> RobotState:
-        """The newest cycle of reports."""
-        feedback = self._fresh(self._config.stale_timeout_s)
+        """The newest cycle of reports; its stamp says how old it is where the computer is late."""
+        feedback = self._await(
+            lambda: self._is_unread() or self._is_fresh(), self._config.stale_timeout_s
+        )
+        self._read_s = feedback.stamp_s
         health = {
             self._model.torque_name: feedback.torque[self._wire] / self._model.torque_scale,
         }
@@ -243,20 +247,27 @@ class AllegroDriver(RobotDriver):
                 "positions. Switch its power off and on."
             )
 
-    def _fresh(self, patience_s: float) -> Feedback:
-        """The newest cycle of reports, or the next one if that comes within `patience_s` [s].
+    def _await(self, is_new: Callable[[], bool], patience_s: float) -> Feedback:
+        """The newest cycle of reports once it is new, within `patience_s` [s].
 
         Raises:
-            NoAnswerError: none came; the newest one is too old to act upon.
+            NoAnswerError: none came.
         """
-        self._loop.wait(lambda: self._age_s() <= self._config.stale_timeout_s, patience_s)
-        feedback = self._loop.feedback()
-        if feedback is None or self._age_s() > self._config.stale_timeout_s:
+        if not self._loop.wait(is_new, patience_s):
             raise NoAnswerError(
                 f"the hand on {self._bus.port} has reported no complete set of positions for "
                 f"{self._age_s():.2f} s. Check its power, the cable and the termination."
             )
+        feedback = self._loop.feedback()
+        assert feedback is not None
         return feedback
+
+    def _is_fresh(self) -> bool:
+        return self._age_s() <= self._config.stale_timeout_s
+
+    def _is_unread(self) -> bool:
+        feedback = self._loop.feedback()
+        return feedback is not None and feedback.stamp_s != self._read_s
 
     def _age_s(self) -> float:
         feedback = self._loop.feedback()
