@@ -27,8 +27,7 @@ def depth_at(
     Nothing is interpolated: between an edge and what is behind it there is no surface.
     """
     height, width = depth_m.shape
-    known = np.isfinite(pixels).all(axis=-1)
-    u, v = np.rint(np.where(known[:, None], pixels, -1.0)).T
+    u, v = np.rint(np.nan_to_num(pixels, nan=-1.0)).T
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     column, row = np.where(inside, u, 0).astype(int), np.where(inside, v, 0).astype(int)
     return np.where(inside, depth_m[row, column].astype(np.float64), np.nan)

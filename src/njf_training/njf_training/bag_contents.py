@@ -100,10 +100,12 @@ def _marked_images(
     reader = BagReader(contents.path)
     for message in reader.messages():
         stream = _stream_of(message.topic, "image_raw")
-        key = (stream, header_stamp_ns(message.data)) if stream in streams else None
-        if key in wanted:
-            wanted.discard(key)
-            yield *key, message.topic, reader.decode(message)
+        if stream is None or stream not in streams:
+            continue
+        stamp_ns = header_stamp_ns(message.data)
+        if (stream, stamp_ns) in wanted:
+            wanted.discard((stream, stamp_ns))
+            yield stream, stamp_ns, message.topic, reader.decode(message)
 
 
 def decode_image(message: Any, topic: str) -> UInt8[np.ndarray, "h w 3"]:
