@@ -82,6 +82,7 @@ def _node(spec: NodeSpec, resolved: ResolvedGraph) -> Node:
         remappings=list(spec.remappings.items()),
         ros_arguments=["--log-level", str(resolved.arguments["log_level"])],
         output="screen",
+        prefix=f"nice -n {spec.niceness}" if spec.niceness else None,
         respawn=False,  # a driver that restarts by itself moves by itself
     )
 

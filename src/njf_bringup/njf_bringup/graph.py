@@ -34,6 +34,7 @@ class NodeDescription(Config):
     stops_first: bool = Field(False, description="makes the robot safe before the others end")
     ends_run: bool = Field(False, description="the run is over when this node exits with 0")
     on_terminal: bool = Field(False, description="shows its progress there instead of logging")
+    niceness: int = Field(0, ge=0, le=19, description="how far it gives way to others, see nice(1)")
     ready_path: str = Field("", description="file whose existence says that the node is ready")
     parameters: dict[str, bool | int | float | str | list[str]] = Field(default_factory=dict)
     remappings: dict[str, str] = Field(default_factory=dict)
@@ -69,6 +70,7 @@ class NodeSpec:
     stops_first: bool = False
     ends_run: bool = False
     on_terminal: bool = False
+    niceness: int = 0
     ready_path: str = ""
 
     @property

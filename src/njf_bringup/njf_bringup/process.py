@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -62,7 +63,7 @@ def start_node(
             stderr=None if spec.on_terminal else subprocess.STDOUT,
             env=environment,
             process_group=0,  # Ctrl-C reaches the supervisor alone, which stops in its order
-            preexec_fn=_end_with_parent,
+            preexec_fn=partial(_prepare, spec.niceness),
         )
     return NodeProcess(spec, popen, log)
 
@@ -94,6 +95,7 @@ def environment_defaults(run_dir: Path) -> dict[str, str]:
     return {name: value for name, value in defaults.items() if name not in os.environ}
 
 
-def _end_with_parent() -> None:
+def _prepare(niceness: int) -> None:
     """In the child, before exec: SIGTERM when the parent dies, so that it can still clean up."""
+    os.nice(niceness)
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -119,6 +119,7 @@ def _spec(node: NodeDescription, values: Mapping[str, Value]) -> NodeSpec:
         stops_first=node.stops_first,
         ends_run=node.ends_run,
         on_terminal=node.on_terminal,
+        niceness=node.niceness,
         ready_path=str(substitute(node.ready_path, values)),
     )
 

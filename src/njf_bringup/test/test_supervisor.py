@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,13 @@ def test_activates_in_order_and_stops_the_robot_first(tmp_path: Path, make_graph
     assert time.monotonic() - begin < 5.0
     assert journal.read_text().split("\n")[4] == "driver deactivate"
     assert all(gone(pid) for pid in running)
+
+
+def test_a_node_that_gives_way_is_nice(make_graph) -> None:
+    nodes = [plain("first"), replace(plain("second"), niceness=5)]
+    with Supervisor(make_graph(*nodes), RosLifecycle) as supervisor:
+        first, second = (os.getpriority(os.PRIO_PROCESS, pid) for pid in pids(supervisor))
+    assert second == min(first + 5, 19)
 
 
 def test_stale_ready_path_does_not_count(tmp_path: Path, make_graph) -> None:

@@ -27,6 +27,7 @@ from njf_perception.checkpoint import load_checkpoint
 from njf_training.checkpoint_info import git_revision
 
 FILMED_GOALS = 4
+_NICENESS = 5  # of this process, which only watches while the nodes that it started control
 PRODUCTS = ("metrics.json", "servo.gif", "summary.png", "run.mcap", "run.json")
 
 
@@ -87,6 +88,7 @@ def _run_trials(graph: ResolvedGraph, options: DemoOptions) -> list[TrialRecord]
         from njf_bringup.nodes.robot_client import RobotClient
         from njf_bringup.nodes.session import Session
 
+        os.nice(_NICENESS)
         with RobotClient(graph.robot, supervisor.check) as client:
             print("looking at the background", flush=True)
             session = Session(client, graph.robot)
