@@ -61,7 +61,7 @@ class PerceptionNode(GuardedLifecycleNode):
         self._camera: Camera | None = None
         self._model: PixelNerf | None = None
         self._watch: CameraWatch | None = None
-        self._verdict = Verdict.UNMOVED
+        self._known: Registration | None = None  # the last that told something
         self._workers: list[LatestWorker] = []
         self._encoded = Figures()
         self._age_s = float("nan")
@@ -132,7 +132,7 @@ class PerceptionNode(GuardedLifecycleNode):
         self._info, self._content_id = checkpoint.info, checkpoint.content_id
         reference = checkpoint.reference_view()
         self._watch = CameraWatch(reference, self._value("turn_period_s")) if reference else None
-        self._verdict = Verdict.UNMOVED
+        self._known = None
         model = self._model = checkpoint.scene_model()
         camera = checkpoint.info.camera.camera()
         model.encode(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
@@ -208,19 +208,21 @@ class PerceptionNode(GuardedLifecycleNode):
     def _compare(self, item: tuple[CameraWatch, UInt8[np.ndarray, "h w 3"], Camera, int]) -> None:
         """Look whether the camera has turned; runs in the turn worker."""
         watch, image, camera, stamp_ns = item
-        found = watch.compare(image, camera, stamp_ns)
-        if found.verdict is self._verdict:
+        found, known = watch.compare(image, camera, stamp_ns), self._known
+        if known is not None and found.verdict is Verdict.UNKNOWN:
             return
-        self._verdict = found.verdict
+        self._known = found
+        if known is not None and found.verdict is known.verdict:
+            return
         if found.verdict is Verdict.TURNED:
             self.get_logger().warning(self._turned(found))
         elif found.verdict is Verdict.UNKNOWN:
             self.get_logger().warning(
-                f"whether '{self._name}' has turned since training cannot be told: "
-                f"{found.inliers} of {found.matches} features of the scene agree."
+                f"whether camera '{self._name}' has turned since training cannot be told: "
+                "the scene around the robot is not the one it was trained in."
             )
         else:
-            self.get_logger().info(f"'{self._name}' stands as it did in training")
+            self.get_logger().info(f"camera '{self._name}' stands as it did in training")
 
     def _turned(self, found: Registration) -> str:
         angle_deg = np.rad2deg(found.angle_rad)
@@ -272,8 +274,8 @@ class PerceptionNode(GuardedLifecycleNode):
             values["camera"] = found.verdict.name.lower()
             values["camera_turn_deg"] = np.rad2deg(found.angle_rad)
             values["camera_features"] = found.inliers
-            if found.verdict is Verdict.TURNED:
-                return Health(self._turned(found), warning=True, values=values)
+        if self._known is not None and self._known.verdict is Verdict.TURNED:
+            return Health(self._turned(self._known), warning=True, values=values)
         return Health(values=values)
 
     def _stop_workers(self) -> None:
