@@ -110,7 +110,7 @@ def test_the_wire_has_the_terminals_registers(client: ModbusTcpClient, wait_unti
     client.write_register(40_011, 123, device_id=1)
 
     def status() -> list[int]:
-        return client.read_holding_registers(45_401, count=3, device_id=1).registers
+        return list(client.read_holding_registers(45_401, count=3, device_id=1).registers)
 
     wait_until(lambda: status() == [0b1000_0011, 0, 123])
 

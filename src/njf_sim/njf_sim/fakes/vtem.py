@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -114,7 +114,7 @@ class FakeVtem:
         self._refresh(registers, start)
         if values is not None:  # what pymodbus writes after this is what was taken
             first = address - start
-            values[:] = registers[first : first + count]
+            cast(list[int], values)[:] = registers[first : first + count]
         return None
 
     def _refresh(self, registers: list[int], start: int) -> None:

@@ -99,7 +99,7 @@ class ModbusLink:
                 f"{self.address} answered {what} with something else ({answer}). "
                 "Is it the configured terminal?"
             )
-        return answer.registers
+        return list(answer.registers)
 
     def write(self, address: int, values: Sequence[int]) -> None:
         """Write holding registers from `address` on, in one request.
