@@ -71,8 +71,8 @@ def draw_reliability(axis: Axes, confidence: dict[str, Any]) -> None:
         axis.legend(fontsize=8, loc="upper left")
         ece = confidence["ece"]
         axis.set_title(
-            f"confidence against being right (calibration error {ece:.2f}, 0 is perfect; "
-            f"area under the ROC curve {confidence['auroc']:.2f}, 1 is perfect)",
+            f"confidence: calibration error {ece:.2f} (0 is perfect), "
+            f"ROC area {confidence['auroc']:.2f} (1 is)",
             fontsize=10,
         )
     axis.set_xlim(0, 1)
