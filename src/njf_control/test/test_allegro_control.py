@@ -49,6 +49,18 @@ def test_joints_reach_their_set_points_within_a_twentieth_of_a_degree(config):
     assert error_deg(joints, goal) < 0.05
 
 
+def test_an_aim_that_is_sent_again_and_again_does_not_stop_the_integral(config):
+    """The node repeats its set-point, now and then earlier than the last one was reached."""
+    joints, control = HandJoints(START), PositionControl(config)
+    control.start(START)
+    follow(control, joints, 0.6)
+    goal = START + 0.1 * np.tile([1.0, -1.0], 8)
+    for _ in range(700):
+        control.aim(goal, np.full(16, 0.02))
+        follow(control, joints, PERIOD_S)
+    assert error_deg(joints, goal) < 0.05
+
+
 def test_the_vendors_gains_alone_leave_a_degree(config):
     """So the fake has the friction and load that the integral is for."""
     plain = [j.model_copy(update={"kp": 600.0, "ki": 0.0, "kd": 15.0}) for j in config.joints]

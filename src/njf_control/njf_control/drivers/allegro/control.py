@@ -26,6 +26,7 @@ from njf_control.drivers.allegro.protocol import JOINTS, MODELS
 _RESOLUTION = 2.0  # counts of position
 _INTEGRAL_SHARE = 0.5  # of the largest torque
 _MOVING_RAD_S = 0.2
+_SETPOINT_MOVES_RAD_S = 0.02  # an aim that is sent again and again leaves a trace of motion
 _PUSH_RAD = math.radians(0.1)
 
 
@@ -117,7 +118,11 @@ class PositionControl:
         wanted += self._kd * (moving - velocity) + self._feedforward * moving
         wanted += self._friction * np.clip(error / _PUSH_RAD, -1.0, 1.0)
         torque = np.clip(wanted, -self._max_torque, self._max_torque)
-        rests = (torque != wanted) | (moving != 0.0) | (np.abs(velocity) > _MOVING_RAD_S)
+        rests = (
+            (torque != wanted)
+            | (np.abs(moving) > _SETPOINT_MOVES_RAD_S)
+            | (np.abs(velocity) > _MOVING_RAD_S)
+        )
         self._integrate(np.where(rests, 0.0, error), reported_s)
         return np.rint(self._ramp * torque).astype(np.int64)
 
