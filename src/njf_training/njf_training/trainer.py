@@ -150,8 +150,11 @@ class Trainer:
         """Write the checkpoint of the averaged weights and the state to resume from."""
         if not self.world.is_first:
             return
-        weights = (self.averaged[part].state_dict() for part in ("perception", "jacobian"))
-        save_checkpoint(folder / "checkpoint.pt", self.info, *weights, reference_view(self.dataset))
+        perception, jacobian = (
+            self.averaged[part].state_dict() for part in ("perception", "jacobian")
+        )
+        reference = reference_view(self.dataset)
+        save_checkpoint(folder / "checkpoint.pt", self.info, perception, jacobian, reference)
         state = {
             "step": self.step,
             "modules": self.modules.state_dict(),
