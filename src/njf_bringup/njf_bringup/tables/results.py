@@ -41,8 +41,8 @@ below 3 deg, without servos tip error below 3 mm."""
 
 _ABLATION = """## What matters: ablation on {robot}
 
-`njf ablate --robot {robot}`. Mean and standard deviation over up to {seeds} seeds; {steps} steps
-each."""
+`njf ablate --robot {robot} --states {states} --steps {steps} --seeds {seeds}`. Mean and standard
+deviation over the seeds. Such short trainings compare; they are not what the robot's checkpoint is."""
 
 
 def read_metrics(checkpoints: Path, robots: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -84,7 +84,8 @@ def readme_block(metrics: Mapping[str, Mapping[str, Any]]) -> str:
 
 def ablation_section(ablation: Mapping[str, Any], markdown: str) -> str:
     """A section of an ablation's table."""
-    return f"{_ABLATION.format(**ablation)}\n\n{markdown}"
+    states = max(row["states"] for row in ablation["rows"])
+    return f"{_ABLATION.format(**ablation, states=states)}\n\n{markdown}"
 
 
 def _short(robot: str, m: Mapping[str, Any]) -> list[str]:
