@@ -42,7 +42,7 @@ below 3 deg, without servos tip error below 3 mm."""
 _ABLATION = """## What matters: ablation on {robot}
 
 `njf ablate --robot {robot} --states {states} --steps {steps} --seeds {seeds}`. Mean and standard
-deviation over the seeds. Such short trainings compare; they are not what the robot's checkpoint is."""
+deviation over the seeds. Such short trainings compare; the robot's checkpoint is another thing."""
 
 
 def read_metrics(checkpoints: Path, robots: Sequence[str]) -> dict[str, dict[str, Any]]:
