@@ -6,7 +6,8 @@ from njf_bringup.closed_loop.jacobians import nearest_robot_pixels
 from njf_bringup.closed_loop.pictures import padded
 from njf_bringup.closed_loop.plant import Plant
 from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
-from njf_bringup.closed_loop.statistics import spread, table
+from njf_bringup.closed_loop.statistics import spread, summary, table
+from njf_bringup.closed_loop.trial import Errors, TrialResult
 from njf_bringup.closed_loop.waypoints import (
     DrawingConfig,
     PostureConfig,
@@ -190,3 +191,13 @@ def test_a_weight_appears_only_after_the_goal_was_shown():
     assert (views[-1].robot & ~views[0].robot).any()  # it is seen, too
     platform.place(np.zeros(4))
     np.testing.assert_allclose(platform.truth.tips, before.tips, atol=1e-5)
+
+
+def test_under_a_weight_the_tips_decide():
+    """Other joint angles than the goal's hold its pose then."""
+    end = Errors(joint_deg=38.0, max_joint_deg=78.0, tip_mm=0.3, tips_mm=[0.3])
+    trial = TrialResult(0, "CONVERGED", start=end, end=end)
+    assert summary([trial])["success_rate"] == 0.0
+    loaded = summary([trial], by_tips=True)
+    assert loaded["success_rate"] == 1.0
+    assert "joint_error_deg" not in loaded

@@ -174,7 +174,7 @@ def run_closed_loop(setup: Setup, goals: int, out: Path, workers: int = 1) -> Re
 
 def finish(key: dict[str, Any], results: list[TrialResult], out: Path) -> Results:
     """Write the summary and the picture of the errors over the steps."""
-    figures = summary(results)
+    figures = summary(results, by_tips=key["disturbance"] == Disturbance.WEIGHT)
     write_convergence(out / "convergence.png", results, figures, key)
     write_json(out / "summary.json", key | figures)
     return Results(results, figures)

@@ -14,13 +14,16 @@ SUCCESS_MM = 3.0  # of the tips, where no joint is measured
 _RESAMPLES = 1000
 
 
-def summary(results: Sequence[TrialResult]) -> dict[str, Any]:
-    """Figures over all goals; those that could not be pursued count with their start errors."""
+def summary(results: Sequence[TrialResult], by_tips: bool = False) -> dict[str, Any]:
+    """Figures over all goals; those that could not be pursued count with their start errors.
+
+    With `by_tips` joints do not count: under a weight other ones than the goal's hold its pose.
+    """
     joint = np.array([result.end.joint_deg for result in results])
-    has_joints = bool(np.isfinite(joint).all())
+    has_joints = bool(np.isfinite(joint).all()) and not by_tips
     figures: dict[str, Any] = {
         "goals": len(results),
-        "success_rate": float(np.mean([succeeded(result) for result in results])),
+        "success_rate": float(np.mean([succeeded(result, by_tips) for result in results])),
         "reasons": dict(Counter(result.reason for result in results)),
         "tip_error_mm": _spread(results, lambda result: result.end.tip_mm),
         "start_tip_error_mm": _spread(results, lambda result: result.start.tip_mm),
@@ -41,10 +44,12 @@ def _replayed_mm(result: TrialResult) -> float:
     return (result.replayed or result.start).tip_mm
 
 
-def succeeded(result: TrialResult) -> bool:
-    """Joints within 3 deg on average; without servos, tips within 3 mm on average."""
+def succeeded(result: TrialResult, by_tips: bool = False) -> bool:
+    """Joints within 3 deg on average; without servos or `by_tips`, tips within 3 mm on average."""
     joint = result.end.joint_deg
-    return bool(joint < SUCCESS_DEG if np.isfinite(joint) else result.end.tip_mm < SUCCESS_MM)
+    if by_tips or not np.isfinite(joint):
+        return bool(result.end.tip_mm < SUCCESS_MM)
+    return bool(joint < SUCCESS_DEG)
 
 
 def spread(values: Float[np.ndarray, " n"]) -> dict[str, float]:
