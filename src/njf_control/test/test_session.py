@@ -64,6 +64,7 @@ class FlatModel:
 
     def __init__(self) -> None:
         self.pixels: list[np.ndarray] = []
+        self.measured_m: list[np.ndarray | None] = []
 
     def evaluate(
         self,
@@ -73,6 +74,7 @@ class FlatModel:
         measured_m: np.ndarray | None = None,
     ) -> SurfaceJacobians:
         self.pixels.append(pixels)
+        self.measured_m.append(measured_m)
         points = 0.5 * camera.rays(pixels)
         jacobian = np.zeros((len(pixels), 3, 2))
         jacobian[:, 0, 0], jacobian[:, 1, 1] = 0.1, 0.1
@@ -114,6 +116,40 @@ def test_dropped_encodings_do_not_stop_the_tracking() -> None:
     np.testing.assert_allclose(model.pixels[-1], START + 6.0)
     assert session.on_encoding(encoded(60)) is None, "older than what was answered"
     assert session.on_encoding(encoded(70)) is None, "answered already"
+
+
+def test_depth_is_asked_for_when_image_and_encoding_are_there() -> None:
+    session, model = make_session()
+    depth = np.full((240, 320), 0.4, np.float32)
+    depth[:, 130:] = np.nan
+    images = {20: depth}
+    session.depth = lambda stamp_ns, camera: images.get(stamp_ns)
+    for stamp in (10, 20):
+        session.on_encoding(encoded(stamp))
+        session.on_image(stamp, IMAGE, CAMERA)
+    assert model.measured_m[0] is None
+    np.testing.assert_allclose(np.array(model.measured_m[1]), [0.4, 0.4, np.nan, 0.4], rtol=1e-6)
+
+
+def test_images_that_lag_behind_the_encodings_are_answered() -> None:
+    """An overloaded loop takes images from a queue of five, and of the encodings the newest."""
+    session, model = make_session()
+    answered = []
+    for cycle in range(1, 9):
+        image_ns, newest_ns = 10 * cycle, 10 * (cycle + 4)
+        step = session.on_image(image_ns, IMAGE, CAMERA)
+        answered += [image_ns] if step is not None else []
+        assert session.on_encoding(encoded(newest_ns)) is None
+    assert answered == [50, 60, 70, 80]
+    np.testing.assert_allclose(model.pixels[0], START + 4.0)
+
+
+def test_only_few_encodings_wait_for_their_image() -> None:
+    session, _ = make_session()
+    for stamp in range(10, 210, 10):
+        session.on_encoding(encoded(stamp))
+    assert session.on_image(120, IMAGE, CAMERA) is None
+    assert session.on_image(130, IMAGE, CAMERA) is not None
 
 
 def test_late_encoding_is_answered_with_the_tracks_of_its_image() -> None:

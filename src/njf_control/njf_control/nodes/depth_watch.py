@@ -9,7 +9,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from message_filters import ApproximateTimeSynchronizer, SimpleFilter, Subscriber
-from njf_control.robot import CameraConfig
+from njf_control.robot import CameraConfig, RobotConfig
 from njf_perception.camera import Camera
 from njf_perception.errors import DataError
 from njf_perception.nodes.conversions import depth_from_msg, stamp_to_ns
@@ -99,3 +99,13 @@ class DepthWatch:
         if problem not in self._logged:
             self._logged.add(problem)
             self._node.get_logger().warning(self.problem)
+
+
+def watch_depth(
+    node: Node, robot: RobotConfig, camera_name: str, slop_s: float, timeout_s: float
+) -> DepthWatch | None:
+    """Listen to the depth camera, if the loop's camera is one; see `DepthWatch`."""
+    for camera in robot.cameras:
+        if camera.name == camera_name and camera.depth:
+            return DepthWatch(node, camera, slop_s, timeout_s)
+    return None

@@ -13,7 +13,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float32
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType
@@ -21,7 +23,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
-from njf_control.nodes.depth_watch import DepthWatch
+from njf_control.nodes.depth_watch import DepthWatch, watch_depth
 from njf_control.nodes.goal_run import GoalRun, Outcome
 from njf_control.nodes.robot_watch import RobotWatch
 from njf_control.nodes.servo_messages import (
@@ -41,6 +43,7 @@ from njf_control.servo.session import EncodedImage, Session
 from njf_msgs.action import VisualServo
 from njf_msgs.msg import Command, JacobianField, SceneEncoding
 from njf_perception.camera import Camera, pixel_grid
+from njf_perception.depth_image import depth_at
 from njf_perception.errors import CheckpointError, NjfError
 from njf_perception.nodes.conversions import (
     camera_from_info,
@@ -116,6 +119,9 @@ class JacobianFieldNode(GuardedLifecycleNode):
 
     def _connect(self) -> None:
         self._watch = RobotWatch(self, self._robot.channel_names)
+        # First, since what is ready at once is handled in this order: depth before its encoding.
+        times = self._value("depth_slop_s"), self._value("image_timeout_s")
+        self._depth = watch_depth(self, self._robot, self._camera_name, *times)
         self._commands = self.create_publisher(Command, "command", 1)
         self._fields = self.create_publisher(JacobianField, "jacobian_field", 1)
         name, sensor = self._camera_name, qos_profile_sensor_data
@@ -125,7 +131,6 @@ class JacobianFieldNode(GuardedLifecycleNode):
             subscribe(CameraInfo, f"{name}/camera_info", self._on_info, sensor),
             subscribe(SceneEncoding, "perception/encoding", self._on_encoding, QoSProfile(depth=1)),
         ]
-        self._depth = self._watch_depth()
         server = ActionServer(
             self,
             VisualServo,
@@ -145,15 +150,6 @@ class JacobianFieldNode(GuardedLifecycleNode):
             lambda: self.destroy_publisher(self._commands),
             lambda: self.destroy_publisher(self._fields),
         ]
-
-    def _watch_depth(self) -> DepthWatch | None:
-        """Listen to the depth camera, if the loop's camera is one."""
-        for camera in self._robot.cameras:
-            if camera.name == self._camera_name and camera.depth:
-                return DepthWatch(
-                    self, camera, self._value("depth_slop_s"), self._value("image_timeout_s")
-                )
-        return None
 
     def _disconnect(self) -> None:
         self._active = False
@@ -222,7 +218,14 @@ class JacobianFieldNode(GuardedLifecycleNode):
         correction = self._correct(config.correction)
         servo = Servo(config, self._model.space, history, int(request.max_steps), correction)
         following = waypoint_config(self)
-        session = Session(make_goal, LucasKanadeTracker, self._model, servo, following=following)
+        session = Session(
+            make_goal,
+            LucasKanadeTracker,
+            self._model,
+            servo,
+            following=following,
+            depth=self._measured,
+        )
         return GoalRun(handle, session, request.timeout_s or self._value("timeout_s"))
 
     def _correct(self, config: CorrectionConfig) -> JacobianCorrection:
@@ -300,16 +303,15 @@ class JacobianFieldNode(GuardedLifecycleNode):
             return
         self._problem = ""
         encoding, camera = encoding_from_msg(msg, self._camera_name)
-        shown = self._fields.get_subscription_count() > 0
-        if self._run is None and not shown:
-            return
-        stamp_ns = stamp_to_ns(msg.header.stamp)
-        depth_m = None if self._depth is None else self._depth.at(stamp_ns, camera)
-        encoded = EncodedImage(stamp_ns, encoding, camera, depth_m)
+        encoded = EncodedImage(stamp_to_ns(msg.header.stamp), encoding, camera)
         if self._run is not None:
             self._answer(encoded.stamp_ns, self._run.session.on_encoding(encoded))
-        if shown:
+        if self._fields.get_subscription_count() > 0:
             self._publish_field(encoded, msg)
+
+    def _measured(self, stamp_ns: int, camera: Camera) -> Float32[np.ndarray, "h w"] | None:
+        """The depth image of an image [m], if the loop's camera measures depth."""
+        return None if self._depth is None else self._depth.at(stamp_ns, camera)
 
     def _answer(self, stamp_ns: int, step: ServoStep | None) -> None:
         """Publish the command of a step, tell the client, and end the goal when it was the last."""
@@ -337,7 +339,8 @@ class JacobianFieldNode(GuardedLifecycleNode):
         stride = self._value("field_stride_px")
         grid = pixel_grid(encoded.camera.width, encoded.camera.height)
         pixels = grid[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 2)
-        measured_m = encoded.measured_m(pixels)
+        depth_m = self._measured(encoded.stamp_ns, encoded.camera)
+        measured_m = None if depth_m is None else depth_at(depth_m, pixels)
         surface = self._model.evaluate(encoded.encoding, encoded.camera, pixels, measured_m)
         shown = surface.confidence > _SHOWN
         units = self._robot.channel_units

@@ -13,6 +13,7 @@ A goal with a path is a row of targets; the next one takes over when the points 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
@@ -29,9 +30,13 @@ from njf_perception.scene import Encoding
 from njf_perception.trackers.base import PointTracker, Tracks
 
 _EXTENSIONS = 2  # times that a reached goal may get more points
-_FRAMES_KEPT = 8  # tracked images that may still wait for their encoding
+# Tracked images that may still wait for their encoding, and encodings that wait for their image:
+# when time is short, images lag behind in their queue, and encodings, of which only the newest is
+# kept, do not.
+_FRAMES_KEPT = 8
 
 GoalMaker = Callable[[UInt8[np.ndarray, "h w 3"], Camera], Goal]
+DepthSource = Callable[[int, Camera], Float32[np.ndarray, "h w"] | None]
 
 
 @dataclass
@@ -45,16 +50,11 @@ class Timings:
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """What perception, and the depth camera if there is one, say of the image at `stamp_ns`."""
+    """What perception says of the image taken at `stamp_ns`."""
 
     stamp_ns: int
     encoding: Encoding
     camera: Camera
-    depth_m: Float32[np.ndarray, "h w"] | None = None
-
-    def measured_m(self, pixels: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"] | None:
-        """Measured depth at pixels [m], NaN where unknown; None without a depth image."""
-        return None if self.depth_m is None else depth_at(self.depth_m, pixels)
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Session:
         clock: monotonic time [s].
         timings: of the last step.
         following: how a goal's path is followed.
+        depth: depth image [m] taken at a stamp [ns], NaN unknown; None where there is none.
         paired_s: when an image and its encoding last came together [s, of `clock`].
     """
 
@@ -87,6 +88,7 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     timings: Timings = field(default_factory=Timings)
     following: WaypointConfig = field(default_factory=WaypointConfig)
+    depth: DepthSource = lambda stamp_ns, camera: None
 
     def __post_init__(self) -> None:
         self.paired_s = self.clock()
@@ -94,7 +96,7 @@ class Session:
         self._tracker: GoalTracker | None = None
         self._follower: WaypointFollower | None = None
         self._tracked: dict[int, _Tracked] = {}
-        self._early: EncodedImage | None = None
+        self._early: dict[int, EncodedImage] = {}
         self._newest_ns = -1
         self._extensions = _EXTENSIONS
 
@@ -115,9 +117,9 @@ class Session:
         assert self._tracker is not None, "the first image made it"
         self._tracked[stamp_ns] = _Tracked(tracks, self._tracker.anchored_points)
         self.timings.track_s = time.perf_counter() - begin
-        while len(self._tracked) > _FRAMES_KEPT:
-            del self._tracked[next(iter(self._tracked))]
-        return self._pair(self._early) if self._early else None
+        _drop_oldest(self._tracked)
+        early = self._early.get(stamp_ns)
+        return self._pair(early) if early else None
 
     def on_encoding(self, encoded: EncodedImage) -> ServoStep | None:
         """Take the encoding of an image; a step when that image was tracked already."""
@@ -133,12 +135,13 @@ class Session:
     def _pair(self, encoded: EncodedImage) -> ServoStep | None:
         tracked = self._tracked.pop(encoded.stamp_ns, None)
         if tracked is None:
-            ahead = encoded.stamp_ns > self._newest_ns
-            self._early = encoded if ahead else None
+            if encoded.stamp_ns > self._newest_ns:
+                self._early[encoded.stamp_ns] = encoded
+                _drop_oldest(self._early)
             return None
-        self._early = None
-        for stamp_ns in [stamp for stamp in self._tracked if stamp < encoded.stamp_ns]:
-            del self._tracked[stamp_ns]
+        for waiting in (self._tracked, self._early):
+            for stamp_ns in [stamp for stamp in waiting if stamp <= encoded.stamp_ns]:
+                del waiting[stamp_ns]
         self.paired_s = self.clock()
         step = self._placed(encoded.stamp_ns, self._step(encoded, tracked))
         # Only the newest image can be compared with: it is the one that is kept.
@@ -200,7 +203,8 @@ class Session:
     def _step(self, encoded: EncodedImage, tracked: _Tracked) -> ServoStep:
         begin, tracks = time.perf_counter(), tracked.tracks
         pixels = tracks.points.astype(np.float64)
-        measured_m = encoded.measured_m(pixels)
+        depth_m = self.depth(encoded.stamp_ns, encoded.camera)
+        measured_m = None if depth_m is None else depth_at(depth_m, pixels)
         surface = self.model.evaluate(encoded.encoding, encoded.camera, pixels, measured_m)
         evaluated = time.perf_counter()
         visible = tracks.visible * tracks.confidence.astype(np.float64)
@@ -222,3 +226,8 @@ class Session:
         self.timings.jacobian_s = evaluated - begin
         self.timings.solve_s = time.perf_counter() - evaluated
         return step
+
+
+def _drop_oldest(frames: dict[int, Any]) -> None:
+    while len(frames) > _FRAMES_KEPT:
+        del frames[next(iter(frames))]
