@@ -1,11 +1,11 @@
 """Test environment of the repository: an isolated ROS graph and processes that end with it."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,9 +33,15 @@ os.environ["ROS_LOG_DIR"] = _LOGS.name
 
 @pytest.fixture
 def ros_context() -> Iterator[None]:
-    """Rclpy's default context, alive for one test."""
+    """Rclpy's default context, alive for one test.
+
+    Nodes of earlier tests are collected first. Until then their DDS participant lives on, with
+    services of the same names as the next test's, and a client that meets two servers at once may
+    miss both for ever: rmw_fastrtps counts matches only where they are reported one by one.
+    """
     import rclpy
 
+    gc.collect()
     rclpy.init()
     yield
     rclpy.try_shutdown()
@@ -51,25 +57,19 @@ def spin(ros_context: None) -> Iterator[Callable[..., None]]:
 @contextmanager
 def spinning(*nodes: "Node") -> Iterator[None]:
     """Spin nodes in a background thread. Order at the end matters: stop, join, then destroy."""
-    from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+    from rclpy.executors import MultiThreadedExecutor
+
+    from njf_perception.nodes.spinning import SpinThread
 
     executor = MultiThreadedExecutor(num_threads=4)
     for node in nodes:
         executor.add_node(node)
 
-    def work() -> None:
-        try:
-            executor.spin()
-        except ExternalShutdownException:
-            return
-
-    thread = threading.Thread(target=work, name="spin")
-    thread.start()
+    thread = SpinThread(executor)
     try:
         yield
     finally:
-        executor.shutdown()
-        thread.join()
+        thread.close()
         for node in nodes:
             node.destroy_node()
 
@@ -115,18 +115,3 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Repeat a test of a live graph that failed; one that breaks things only before it began.
-
-    Services, actions and topics of nodes in one process sometimes stay undiscovered for 30 s: in
-    the worst runs 2 of the 24 tests of the Jacobian-field node. The cause is not known yet; a
-    repeated test is reported as such ("R"), so that it stays seen. A test that breaks something on
-    purpose is repeated only where a service was never found, so before anything was broken.
-    """
-    for item in items:
-        if item.get_closest_marker("fault"):
-            item.add_marker(pytest.mark.flaky(reruns=3, only_rerun=["wait_for_service"]))
-        elif item.get_closest_marker("ros"):
-            item.add_marker(pytest.mark.flaky(reruns=3))

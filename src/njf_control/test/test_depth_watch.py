@@ -114,11 +114,9 @@ def test_unusable_depth_is_named_once_and_left(
 def test_depth_of_another_time_is_not_used_and_soon_missed(
     eye: Eye, wait_until: Callable[..., None]
 ) -> None:
-    begin_s = time.monotonic()
     eye.watch.see(image(1 * S))
     eye.send(1 * S + int(1.5e9 * SLOP_S), DEPTH_MM)
     wait_until(lambda: eye.watch.at(1 * S, CAMERA) is None and eye.watch.problem)
-    assert time.monotonic() - begin_s > TIMEOUT_S / 2
     assert "no depth image on 'camera_0/aligned_depth_to_color/image_raw'" in eye.watch.problem
 
 

@@ -1,6 +1,5 @@
 """The node `jacobian_field` in a live graph: a still picture, a tiny model, a fake driver."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +46,7 @@ from njf_perception.nodes.conversions import (
 )
 from njf_perception.nodes.encoding import encoding_to_msg
 from njf_perception.nodes.services import call, handshake
+from njf_perception.nodes.spinning import SpinThread
 from njf_perception.scene import PixelNerfConfig
 from njf_perception.trackers.base import Tracks
 
@@ -203,7 +203,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start_node(ros_context: None) -> Iterator[Callable[..., JacobianFieldNode]]:
     """`start_node(checkpoint, robot_file)` spins the node as its process would: in one thread."""
-    running: list[tuple[SingleThreadedExecutor, threading.Thread, JacobianFieldNode]] = []
+    running: list[tuple[SpinThread, JacobianFieldNode]] = []
 
     def start(checkpoint: Path, robot_file: Path = ROBOT_FILE) -> JacobianFieldNode:
         values = {
@@ -216,15 +216,12 @@ def start_node(ros_context: None) -> Iterator[Callable[..., JacobianFieldNode]]:
         node = JacobianFieldNode(parameter_overrides=overrides)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        thread = threading.Thread(target=executor.spin)
-        thread.start()
-        running.append((executor, thread, node))
+        running.append((SpinThread(executor), node))
         return node
 
     yield start
-    for executor, thread, node in running:
-        executor.shutdown()
-        thread.join()
+    for thread, node in running:
+        thread.close()
         node.destroy_node()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import rclpy
 from jaxtyping import Float
 from rclpy.action import ActionClient
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -27,6 +27,7 @@ from njf_msgs.msg import Command, CommandApplied, SafetyState
 from njf_perception.errors import CommandRejectedError, StaleDataError
 from njf_perception.nodes.conversions import image_from_msg, ns_to_stamp, stamp_to_ns
 from njf_perception.nodes.services import Handshake
+from njf_perception.nodes.spinning import SpinThread
 from njf_training.explore import SettleDetector
 
 STREAM_PERIOD_S = 1 / 40
@@ -64,8 +65,7 @@ class RobotClient:
         self._subscribe()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._spin, name="demo-client")
-        self._thread.start()
+        self._thread = SpinThread(self._executor, "demo-client")
 
     def __enter__(self) -> "RobotClient":
         """Wait for the first image and the driver."""
@@ -88,8 +88,7 @@ class RobotClient:
 
     def close(self) -> None:
         """Stop spinning and leave the graph."""
-        self._executor.shutdown()
-        self._thread.join()
+        self._thread.close()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
@@ -252,12 +251,6 @@ class RobotClient:
                 self._arrived.notify_all()
 
         return take
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + SILENCE_S
