@@ -180,7 +180,9 @@ def test_confidence_of_tracker_goal_and_model_multiply(monkeypatch: pytest.Monke
     session.on_encoding(encoded(10))
     np.testing.assert_allclose(measured[0].weights, [0.0, 0.5, 0.5, 0.125])
     # The model's own is told apart: where a point is not visible there is nothing to doubt.
-    np.testing.assert_allclose(measured[0].confidence, [np.nan, 1.0, 1.0, 0.25])
+    confidence = measured[0].confidence
+    assert confidence is not None
+    np.testing.assert_allclose(confidence, [np.nan, 1.0, 1.0, 0.25])
 
 
 def test_repeated_image_is_no_fresh_image() -> None:
