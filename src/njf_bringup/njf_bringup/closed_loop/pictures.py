@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from njf_bringup.closed_loop.statistics import strayed_mm
 from njf_bringup.closed_loop.trial import TrialResult
 from njf_bringup.closed_loop.waypoints import Waypoint
 from njf_bringup.style import FAINT, GOAL, INK, NOW, plain
@@ -81,6 +82,38 @@ def write_postures(
     axes[0, 0].set_ylabel("wanted", color=GOAL, fontsize=12)
     axes[1, 0].set_ylabel("reached", color=NOW, fontsize=12)
     figure.savefig(path)
+
+
+def write_followed(
+    path: Path,
+    images: Sequence[UInt8[np.ndarray, "h w 3"]],
+    camera: Camera,
+    trials: Sequence[TrialResult],
+) -> None:
+    """The first demonstrations: the tip's way as it was shown and as it was followed."""
+    columns = min(3, len(images))
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.4 * rows + 0.9), dpi=100, facecolor="white")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 1.05 / (3.4 * rows + 0.9), 0.04, 0.1)
+    for axes, image, trial in zip(panels, images, trials, strict=False):
+        axes.imshow(image, alpha=0.75)
+        for way_m, colour, width in ((trial.shown_path_m, GOAL, 4.0), (trial.tip_path_m, NOW, 1.5)):
+            axes.plot(*_seen(np.array(way_m), camera).T, color=colour, lw=width)
+        strayed = strayed_mm(np.array(trial.tip_path_m), np.array(trial.shown_path_m))
+        text = f"strays {strayed:.1f} mm, ends {trial.end.tip_mm:.2f} mm off"
+        axes.set_title(text, fontsize=10, color=INK)
+    for axes in panels:
+        axes.axis("off")
+    title = "shown on video (thick) and followed (thin)"
+    figure.text(
+        0.01, 1 - 0.45 / (3.4 * rows + 0.9), title, fontsize=16, fontweight="bold", color=INK
+    )
+    figure.savefig(path)
+
+
+def _seen(points_m: Float[np.ndarray, "n 3"], camera: Camera) -> Float[np.ndarray, "n 2"]:
+    return camera.project(transform(invert(camera.T_world_camera), points_m))[:, :2]
 
 
 def padded(curves: Sequence[Sequence[float]]) -> Float[np.ndarray, "n steps"]:

@@ -27,7 +27,6 @@ def summary(results: Sequence[TrialResult], by_tips: bool = False) -> dict[str, 
         "reasons": dict(Counter(result.reason for result in results)),
         "tip_error_mm": _spread(results, lambda result: result.end.tip_mm),
         "start_tip_error_mm": _spread(results, lambda result: result.start.tip_mm),
-        "replayed_tip_error_mm": _spread(results, _replayed_mm),
         "steps": _spread(results, lambda result: float(result.steps)),
         "duration_s": _spread(results, lambda result: result.duration_s),
         "stage_ms": _stages(results),
@@ -36,12 +35,20 @@ def summary(results: Sequence[TrialResult], by_tips: bool = False) -> dict[str, 
         figures["joint_error_deg"] = _spread(results, lambda result: result.end.joint_deg)
         figures["max_joint_error_deg"] = _spread(results, lambda result: result.end.max_joint_deg)
         figures["start_joint_error_deg"] = _spread(results, lambda result: result.start.joint_deg)
+    if any(result.replayed for result in results):
+        figures["replayed_tip_error_mm"] = _spread(results, _replayed_mm)
+    if all(result.shown_path_m for result in results):
+        figures["strayed_mm"] = _spread(results, _strayed_mm)
     return figures
 
 
 def _replayed_mm(result: TrialResult) -> float:
     """Tip error without a camera; a goal that could not be pursued was not replayed either."""
     return (result.replayed or result.start).tip_mm
+
+
+def _strayed_mm(result: TrialResult) -> float:
+    return strayed_mm(np.array(result.tip_path_m), np.array(result.shown_path_m))
 
 
 def succeeded(result: TrialResult, by_tips: bool = False) -> bool:
@@ -65,6 +72,16 @@ def spread(values: Float[np.ndarray, " n"]) -> dict[str, float]:
     }
 
 
+def strayed_mm(path_m: Float[np.ndarray, "t 3"], shown_m: Float[np.ndarray, "s 3"]) -> float:
+    """Largest distance of a path from the polyline that was shown [mm]."""
+    begins, ways = shown_m[:-1], np.diff(shown_m, axis=0)
+    squared = np.maximum((ways**2).sum(axis=1), 1e-18)
+    offsets = path_m[:, None] - begins
+    share = np.clip((offsets * ways).sum(axis=2) / squared, 0.0, 1.0)
+    distances = np.linalg.norm(offsets - share[..., None] * ways, axis=2)
+    return float(1e3 * distances.min(axis=1).max())
+
+
 def table(figures: dict[str, Any]) -> str:
     """The summary for reading."""
     rows = [
@@ -74,6 +91,7 @@ def table(figures: dict[str, Any]) -> str:
         ("joint error at the start", "start_joint_error_deg", "deg"),
         ("tip error without camera", "replayed_tip_error_mm", "mm"),
         ("tip error at the start", "start_tip_error_mm", "mm"),
+        ("strayed from the way shown", "strayed_mm", "mm"),
         ("steps", "steps", ""),
     ]
     lines = [_row(label, figures[key], unit) for label, key, unit in rows if key in figures]
@@ -86,7 +104,7 @@ def table(figures: dict[str, Any]) -> str:
 
 def _row(label: str, values: dict[str, float], unit: str) -> str:
     interval = f"[{values['median_low']:.2f}, {values['median_high']:.2f}]"
-    return f"{label:<26}{values['median']:8.2f} {interval:>16} {unit:<4} p90 {values['p90']:.2f}"
+    return f"{label:<27}{values['median']:8.2f} {interval:>16} {unit:<4} p90 {values['p90']:.2f}"
 
 
 def _spread(

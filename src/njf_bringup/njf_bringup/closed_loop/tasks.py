@@ -39,6 +39,7 @@ class Task(StrEnum):
     SQUARE = "square"
     LETTERS = "letters"
     POSTURES = "postures"
+    DEMONSTRATION = "demonstration"
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class TrialResult:
         points: points of the last leg, the one that ends in the goal.
         setpoint: in effect at the end [channel unit].
         duration_s: simulated time of the motion.
+        shown_path_m: the first tip along the way that was shown; empty without one.
         stage_ms: mean processor time per step of the stages.
     """
 
@@ -81,6 +82,7 @@ class TrialResult:
     points: int = 0
     setpoint: list[float] = field(default_factory=list)
     duration_s: float = 0.0
+    shown_path_m: list[list[float]] = field(default_factory=list)
     stage_ms: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -168,9 +170,10 @@ def servo_to(
     config: ServoConfig,
     result: TrialResult,
     stages: "Stages",
+    max_steps: int = MAX_STEPS,
 ) -> None:
     """Run one session to its end, one image per step; notes every step in `result`."""
-    servo = Servo(config, eyes.space, plant.history, MAX_STEPS - result.steps)
+    servo = Servo(config, eyes.space, plant.history, max_steps - result.steps)
     model = _Timed(eyes.model, stages)
     session = Session(lambda image, camera: goal, LucasKanadeTracker, model, servo)
     while True:

@@ -8,7 +8,7 @@ import typer
 from njf_bringup.commands.options import Checkpoint, MaybePath, Robot, Seed
 
 _DISTURBANCES = "none, weight, camera, background, occluder, light, noise or offset"
-_TASKS = "goals, square, letters or postures"
+_TASKS = "goals, square, letters, postures or demonstration"
 
 
 def servo_test(
@@ -17,13 +17,15 @@ def servo_test(
     exact: Annotated[
         bool, typer.Option("--exact", help="The simulator's own Jacobians, as a bound.")
     ] = False,
-    goals: Annotated[int, typer.Option(min=1, help="Goals; a task has its own.")] = 50,
+    goals: Annotated[
+        int, typer.Option(min=1, help="Goals or demonstrations; other tasks have their own.")
+    ] = 50,
     seed: Seed = 0,
     disturbance: Annotated[
         str, typer.Option(help=f"What is unlike the training: {_DISTURBANCES}.")
     ] = "none",
     task: Annotated[
-        str, typer.Option(help=f"What to do: {_TASKS}. All but goals is in config/tasks.")
+        str, typer.Option(help=f"What to do: {_TASKS}. Shapes and postures are in config/tasks.")
     ] = "goals",
     correction: Annotated[
         bool,
@@ -41,6 +43,7 @@ def servo_test(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Servo in simulated time, to random goals or through a task, and say how near it came."""
+    from njf_bringup.closed_loop.demonstration import run_demonstrations
     from njf_bringup.closed_loop.disturbances import Disturbance
     from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
     from njf_bringup.closed_loop.statistics import table
@@ -69,6 +72,9 @@ def servo_test(
     folder = out or Path("out") / "servo_test" / robot_name(robot)
     if task == Task.GOALS:
         print(table(run_closed_loop(setup, goals, folder, workers).summary))
+        return
+    if task == Task.DEMONSTRATION:
+        print(table(run_demonstrations(setup, goals, folder).summary))
         return
     done = run_task(setup, Task(task), folder)
     print(table(done.results.summary))
