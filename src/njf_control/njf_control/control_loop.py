@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from njf_control.cycle_times import CycleTimes
 from njf_control.drivers.base import NoAnswerError, Notice, RobotDriver, RobotState
 from njf_control.safety import GateOutput, SafetyGate, Verdict
+from njf_control.writers import WriterGuard
 from njf_perception.errors import NjfError
 
 SILENCE_IS_FAULT_S = 1.0
@@ -43,7 +45,8 @@ class ControlLoop:
         self.gate = gate
         self.period_s = period_s
         self.state: RobotState | None = None  # newest measurement
-        self.cycles = 0
+        self.times = CycleTimes(period_s)
+        self.writers = WriterGuard(gate.watchdog_timeout_s)
         self._driver = driver
         self._active = False
         self._lock = threading.RLock()
@@ -63,6 +66,11 @@ class ControlLoop:
     def notices(self) -> tuple[Notice, ...]:
         """What the driver has to say about its hardware."""
         return self._driver.notices
+
+    @property
+    def health_limits(self) -> Mapping[str, tuple[float, float]]:
+        """Least and greatest healthy values, see `RobotDriver.health_limits`."""
+        return self._driver.health_limits
 
     def connect(self) -> None:
         """Open and check the device.
@@ -91,12 +99,21 @@ class ControlLoop:
                 if trouble:
                     raise RobotFaultError(f"{error} {trouble}") from error
                 raise
+            self.writers.release()
+            self.times.pause()
             self._last_cycle_s = self._last_answer_s = self.state.stamp_s
 
-    def submit(self, names: Sequence[str], values: Sequence[float], now_s: float) -> Verdict:
-        """Offer a command to the gate, see `SafetyGate.submit`."""
+    def submit(
+        self, names: Sequence[str], values: Sequence[float], now_s: float, writer: str = ""
+    ) -> Verdict:
+        """Offer a command to the gate, see `SafetyGate.submit`; only one `writer` is heard."""
         with self._lock:
-            return self.gate.submit(names, values, now_s)
+            if refusal := self.writers.refuse(writer, now_s):
+                return self.gate.refuse_rival(refusal)
+            verdict = self.gate.submit(names, values, now_s)
+            if verdict.accepted:
+                self.writers.accept(writer, now_s)
+            return verdict
 
     def may_cycle_early(self, now_s: float) -> bool:
         """Whether a cycle outside the rhythm leaves the device time enough since the last one."""
@@ -114,6 +131,7 @@ class ControlLoop:
             if not self._active:
                 return None
             dt_s, self._last_cycle_s = now_s - self._last_cycle_s, now_s
+            self.times.add(now_s)
             try:
                 return self._cycle(now_s, dt_s)
             except NoAnswerError as error:
@@ -133,6 +151,7 @@ class ControlLoop:
             if not self._active:
                 return ""
             self._active = False
+            self.times.pause()
             self.gate.deactivate()
             try:
                 self._driver.deactivate()
@@ -158,7 +177,6 @@ class ControlLoop:
         if not output.drives:
             raise RobotFaultError(output.reason)
         applied = self._driver.send(output.applied)
-        self.cycles += 1
         return Cycle(state, output, applied)
 
     def _fault(self, reason: str) -> RobotFaultError:

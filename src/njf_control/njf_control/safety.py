@@ -24,7 +24,7 @@ the robot to a set-point.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import IntEnum, IntFlag
 
 import numpy as np
@@ -84,12 +84,19 @@ class GateOutput:
 
 @dataclass
 class GateCounts:
-    """Commands and watchdog trips since activation."""
+    """Commands and watchdog trips."""
 
     accepted: int = 0
     limited: int = 0  # accepted, but applied only within range or rate
+    range_limited: int = 0
+    rate_limited: int = 0
     rejected: int = 0
+    rivals: int = 0  # rejected because somebody else commands the robot
     watchdog: int = 0
+
+    def __add__(self, other: "GateCounts") -> "GateCounts":
+        """Both together."""
+        return GateCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class SafetyGate:
@@ -107,7 +114,8 @@ class SafetyGate:
                 f"expected at least {_FEWEST_CYCLES / watchdog_timeout_s:g} Hz. "
                 "Raise rate_hz or the timeout."
             )
-        self.counts = GateCounts()
+        self.counts = GateCounts()  # since activation
+        self._earlier = GateCounts()  # before it
         self.watchdog_timeout_s = watchdog_timeout_s
         self._names = robot.channel_names
         self._units = robot.channel_units
@@ -134,6 +142,11 @@ class SafetyGate:
     def estop_reason(self) -> str | None:
         """Why the emergency stop is latched; None when it is not."""
         return self._estop_reason
+
+    @property
+    def totals(self) -> GateCounts:
+        """Counts since the gate was made."""
+        return self._earlier + self.counts
 
     @property
     def reason(self) -> str:
@@ -180,7 +193,7 @@ class SafetyGate:
             CommandRejectedError: see `check_start`.
         """
         self.check_start(measured)
-        self.counts = GateCounts()
+        self._earlier, self.counts = self.totals, GateCounts()
         self._mode = GateState.READY
         self._stop_pending = False
         self._applied = self._target = self._measured = measured.copy()
@@ -224,9 +237,15 @@ class SafetyGate:
         self._mode = GateState.RUNNING
         self._target = np.clip(self._requested, self._lower, self._upper)
         self._out_of_range = self._target != self._requested
-        self._limit_counted = False
+        self._limits_counted = Alteration.UNCHANGED
         self._receipt_s = now_s
         return Verdict(True, "")
+
+    def refuse_rival(self, reason: str) -> Verdict:
+        """Count a command of a second writer; that of the first one stays as it is."""
+        self.counts.rejected += 1
+        self.counts.rivals += 1
+        return Verdict(False, reason)
 
     def step(self, measured: Float[np.ndarray, " n"], now_s: float, dt_s: float) -> GateOutput:
         """Advance one cycle: `measured` [channel unit] at monotonic `now_s`, `dt_s` after the last.
@@ -307,7 +326,7 @@ class SafetyGate:
         self._requested = self._nothing
         self._receipt_s: float | None = None
         self._out_of_range = np.zeros(len(self._names), dtype=bool)
-        self._limit_counted = False
+        self._limits_counted = Alteration.UNCHANGED
         self._rejection = ""
 
     def _held_output(self) -> GateOutput:
@@ -315,9 +334,7 @@ class SafetyGate:
         return self._output(np.full(len(self._names), bits, dtype=np.uint8), self.reason)
 
     def _running_output(self, rate_limited: np.ndarray) -> GateOutput:
-        if (rate_limited | self._out_of_range).any() and not self._limit_counted:
-            self.counts.limited += 1
-            self._limit_counted = True
+        self._count_limits(rate_limited)
         bits = np.zeros(len(self._names), dtype=np.uint8)
         bits[self._out_of_range] |= np.uint8(Alteration.RANGE_LIMITED)
         bits[rate_limited] |= np.uint8(Alteration.RATE_LIMITED)
@@ -328,6 +345,17 @@ class SafetyGate:
             self._limit_text("rate", rate_limited),
         ]
         return self._output(bits, "; ".join(filter(None, texts)))
+
+    def _count_limits(self, rate_limited: np.ndarray) -> None:
+        """Count each command once for each of its limits, however many cycles it takes."""
+        limits = Alteration.UNCHANGED
+        limits |= Alteration.RANGE_LIMITED if self._out_of_range.any() else limits
+        limits |= Alteration.RATE_LIMITED if rate_limited.any() else limits
+        fresh = limits & ~self._limits_counted
+        self.counts.limited += bool(fresh) and not self._limits_counted
+        self.counts.range_limited += bool(fresh & Alteration.RANGE_LIMITED)
+        self.counts.rate_limited += bool(fresh & Alteration.RATE_LIMITED)
+        self._limits_counted |= limits
 
     def _output(self, bits: UInt8[np.ndarray, " n"], reason: str) -> GateOutput:
         return GateOutput(self.state, self._applied.copy(), self._requested.copy(), bits, reason)

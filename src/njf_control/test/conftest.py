@@ -200,6 +200,7 @@ class Probe(Node):
         self.names = NAMES
         self.image_stamp = Time()
         self._writer = self.create_publisher(Command, "command", 1)
+        self._joint_writer = self.create_publisher(JointState, "joint_commands", 1)
         self.create_subscription(CommandApplied, "command_applied", self.applied.append, 10)
         self.create_subscription(JointState, "joint_states", self.joints.append, 10)
         self.create_subscription(SafetyState, "safety_state", self.safety.append, LATCHED)
@@ -231,6 +232,10 @@ class Probe(Node):
                 source="probe",
             )
         )
+
+    def send_joints(self, names, positions) -> None:
+        """Command as ros2_control's topic-based hardware interface does."""
+        self._joint_writer.publish(JointState(name=list(names), position=list(positions)))
 
     def call(self, name: str, **fields):
         """Call a service of the driver, once it can answer, and return its response."""

@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import FluidPressure
 
 from njf_control.nodes.driver import DriverNode
 from njf_msgs.msg import SafetyState
@@ -99,3 +101,22 @@ def test_a_killed_driver_leaves_nothing_under_pressure(
         process.send_signal(signal.SIGKILL)
         process.wait()
     wait_until(lambda: soft_bench.is_vented)
+
+
+def test_every_chamber_has_a_topic_of_its_gauge_pressure(active, soft_bench, wait_until):
+    heard: dict[str, FluidPressure] = {}
+    for name in soft_bench.robot.channel_names:
+        active.create_subscription(
+            FluidPressure, f"pressure/{name}", partial(heard.__setitem__, name), 10
+        )
+    active.setpoint = GOAL
+
+    def all_told() -> bool:
+        told = [msg.fluid_pressure for _, msg in sorted(heard.items())]
+        return len(told) == 5 and np.allclose(sorted(told), sorted(GOAL))
+
+    wait_until(all_told)
+    assert heard["p_index"].fluid_pressure == 5e3, "gauge, as commanded"
+    assert heard["p_index"].header.frame_id == "p_index" and heard["p_index"].variance == 0.0
+    assert active.change("deactivate") and active.change("cleanup")
+    wait_until(lambda: not active.count_publishers("pressure/p_index"))

@@ -1,5 +1,6 @@
 """The one interface behind which every robot's hardware sits."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from njf_perception.errors import DeviceNotConnectedError
+
+_HOT_C = 60.0  # small servos switch themselves off at 65 to 80 degrees Celsius
 
 
 class NoAnswerError(DeviceNotConnectedError):
@@ -102,6 +105,11 @@ class RobotDriver(ABC):
     def notices(self) -> tuple[Notice, ...]:
         """What became of the device's own safety, and the like; known once it is connected."""
         return ()
+
+    @property
+    def health_limits(self) -> Mapping[str, tuple[float, float]]:
+        """Least and greatest healthy value of keys of `RobotState.health`; outside is a warning."""
+        return {"temperature_c": (-math.inf, _HOT_C)}
 
     def __enter__(self) -> "RobotDriver":
         """Connect."""

@@ -25,6 +25,11 @@ class DryRunDriver(RobotDriver):
         """What the wrapped driver has to say."""
         return self._inner.notices
 
+    @property
+    def health_limits(self) -> Mapping[str, tuple[float, float]]:
+        """Limits of the wrapped driver."""
+        return self._inner.health_limits
+
     def connect(self) -> None:
         """Open and check the real device."""
         self._inner.connect()

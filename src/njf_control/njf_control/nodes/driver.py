@@ -9,6 +9,10 @@ Every other way out ends in the safe state as well: shutdown, errors and excepti
 SIGTERM, SIGHUP and the death of the process that started this one. A device that is gone is a
 FAULT: one error message, the node falls back to inactive, and `activate` opens the device anew.
 
+Commands come as njf_msgs/Command on `command` and, with the parameter `joint_commands`, also as
+sensor_msgs/JointState on `joint_commands`. Both pass the same gate. One writer at a time is heard,
+see `njf_control.writers`: who has a command accepted keeps the robot until it falls silent.
+
 One cycle: read, gate, send, publish. The loop runs at `rate_hz`; a command that arrives later than
 a quarter of a period after the last cycle starts the next one at once. The gate's rate limit counts
 time, not cycles, so this costs no safety and saves most of the wait.
@@ -17,7 +21,7 @@ time, not cycles, so this costs no safety and saves most of the wait.
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -32,6 +36,9 @@ from std_msgs.msg import Header
 from njf_control.control_loop import ControlLoop, Cycle, RobotFaultError
 from njf_control.drivers.make import make_driver
 from njf_control.nodes import driver_messages as messages
+from njf_control.nodes.driver_diagnostics import DriverDiagnostics
+from njf_control.nodes.driver_parameters import declare_parameters
+from njf_control.nodes.driver_pressures import PressureTopics
 from njf_control.robot import RobotConfig, load_robot
 from njf_control.safety import SafetyGate
 from njf_msgs.msg import Command, CommandApplied, SafetyState
@@ -39,7 +46,6 @@ from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
 from njf_perception.errors import ConfigError
 from njf_perception.nodes.lifecycle import GuardedLifecycleNode
 from njf_perception.nodes.main import run
-from njf_perception.nodes.parameters import declare
 
 _STATE_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -52,45 +58,33 @@ class DriverNode(GuardedLifecycleNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("driver", **options)
-        self._declare_parameters()
+        declare_parameters(self)
         self._robot: RobotConfig | None = None
         self._loop: ControlLoop | None = None
         self._timer: Timer | None = None
         self._early_stop: str | None = None  # pressed before there was a gate to latch it
         self._image_stamp = Time()
         self._published: tuple[object, ...] = ()
-        self._statistics: Mapping[str, int] = {}
-        self._counted_cycles = 0
+        self._diagnostics: DriverDiagnostics | None = None
+        self._pressures: PressureTopics | None = None
         self._parent = os.getppid()
         self._applied_pub = self.create_publisher(CommandApplied, "command_applied", 10)
         self._joints_pub = self.create_publisher(JointState, "joint_states", 10)
         self._safety_pub = self.create_publisher(SafetyState, "safety_state", _LATCHED)
         self._diagnostics_pub = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._command_sub = self.create_subscription(Command, "command", self._on_command, 1)
+        self._command_subs = [self.create_subscription(Command, "command", self._on_command, 1)]
+        if self._value("joint_commands"):
+            take = self._on_joint_command
+            self._command_subs.append(
+                self.create_subscription(JointState, "joint_commands", take, 1)
+            )
         self.create_service(EmergencyStop, "estop", self._on_estop)
         self.create_service(ResetEmergencyStop, "estop_reset", self._on_reset)
         # The system clock may be set back, and simulated time may stand still: neither may stop the
         # watchdog.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_STATE_PERIOD_S, self._on_state_timer, clock=self._steady)
-        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
-
-    def _declare_parameters(self) -> None:
-        declare(self, "robot_file", "", "path of config/robots/<robot>.yaml", read_only=True)
-        declare(self, "port", "", "serial device; empty: the robot file's", read_only=True)
-        declare(
-            self, "rate_hz", 0.0, "cycles per second; 0: the robot file's [Hz]", 0.0, 500.0, True
-        )
-        declare(
-            self,
-            "watchdog_timeout_s",
-            0.0,
-            "hold when no valid command came for this long; 0: the robot file's [s]",
-            0.0,
-            0.5,
-            True,
-        )
-        declare(self, "dry_run", False, "measure and publish, never move the robot", read_only=True)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=self._steady)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the robot's file, open and check the device."""
@@ -144,6 +138,8 @@ class DriverNode(GuardedLifecycleNode):
         loop.connect()
         self._tell(loop)
         self._robot, self._loop, self._early_stop = robot, loop, None
+        self._diagnostics = DriverDiagnostics(robot.channel_names)
+        self._pressures = PressureTopics(self, robot)
         self._timer = self.create_timer(loop.period_s, self._on_timer, clock=self._steady)
         self._publish_safety_change()
 
@@ -169,6 +165,9 @@ class DriverNode(GuardedLifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
+        if self._pressures is not None:
+            self._pressures.close()
+            self._pressures = None
         return TransitionCallbackReturn.SUCCESS
 
     def _report(self, trouble: str) -> None:
@@ -179,14 +178,24 @@ class DriverNode(GuardedLifecycleNode):
         return self.get_parameter(name).value
 
     def _on_command(self, msg: Command) -> None:
+        writer = f"'{msg.source}' on command"
+        self._offer(msg.channel_names, msg.values, msg.image_stamp, writer)
+
+    def _on_joint_command(self, msg: JointState) -> None:
+        """Take the positions; velocities and efforts are nothing this driver can obey."""
+        self._offer(msg.name, msg.position, Time(), "a writer of joint_commands")
+
+    def _offer(
+        self, names: Sequence[str], values: Sequence[float], image_stamp: Time, writer: str
+    ) -> None:
         if self._loop is None:
             return
         now_s = time.monotonic()
-        verdict = self._loop.submit(list(msg.channel_names), list(msg.values), now_s)
+        verdict = self._loop.submit(list(names), list(values), now_s, writer)
         if verdict.accepted:
-            self._image_stamp = msg.image_stamp
+            self._image_stamp = image_stamp
         else:
-            text = f"command of '{msg.source}' {verdict.reason}"
+            text = f"command of {writer} {verdict.reason}"
             self.get_logger().warning(text, throttle_duration_sec=1.0)
         if self._timer is not None and self._loop.may_cycle_early(now_s):
             self._timer.reset()
@@ -218,6 +227,8 @@ class DriverNode(GuardedLifecycleNode):
             messages.command_applied_msg(names, cycle, stamp, self._image_stamp)
         )
         self._joints_pub.publish(messages.joint_state_msg(names, cycle.state, stamp))
+        if self._pressures is not None:
+            self._pressures.publish(cycle.state, stamp)
 
     def _on_estop(
         self, request: EmergencyStop.Request, response: EmergencyStop.Response
@@ -272,22 +283,16 @@ class DriverNode(GuardedLifecycleNode):
         return gate.state, gate.reason
 
     def _publish_diagnostics(self) -> None:
-        if self._loop is None or self._robot is None:
+        if self._loop is None or self._diagnostics is None:
             return
-        loop, statistics = self._loop, self._loop.statistics
-        loop_hz = (loop.cycles - self._counted_cycles) / _DIAGNOSTICS_PERIOD_S
-        publishers = self.get_publishers_info_by_topic(self._command_sub.topic_name)
-        writers = [f"{info.node_namespace}/{info.node_name}" for info in publishers]
-        msg = DiagnosticArray(header=Header(stamp=self._now()))
-        msg.status = [
-            messages.gate_status(loop.gate, time.monotonic(), writers),
-            messages.bus_status(statistics, self._statistics, loop_hz, 1.0 / loop.period_s),
-            *messages.notice_statuses(loop.notices),
+        writers = [
+            f"{info.node_namespace}/{info.node_name}".replace("//", "/")
+            for subscription in self._command_subs
+            for info in self.get_publishers_info_by_topic(subscription.topic_name)
         ]
-        if loop.state is not None:
-            msg.status += messages.channel_statuses(self._robot.channel_names, loop.state)
-        self._counted_cycles, self._statistics = loop.cycles, statistics
-        self._diagnostics_pub.publish(msg)
+        self._diagnostics_pub.publish(
+            self._diagnostics.message(self._loop, writers, time.monotonic(), self._now())
+        )
 
     def _now(self) -> Time:
         return self.get_clock().now().to_msg()

@@ -1,0 +1,48 @@
+"""Gauge pressures of a robot's chambers as sensor_msgs/FluidPressure, one topic per channel."""
+
+import re
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from sensor_msgs.msg import FluidPressure
+from std_msgs.msg import Header
+
+from njf_control.drivers.base import RobotState
+from njf_control.robot import RobotConfig
+
+
+class PressureTopics:
+    """Publishes `pressure/<channel>` for every channel in Pa; nothing for a robot without any.
+
+    The values are **gauge** pressures, zero at the pressure of the room, as those of joint_states
+    and of every command, though the message's own text speaks of absolute ones: no driver knows
+    the room's pressure. Variance 0 means unknown.
+    """
+
+    def __init__(self, node: Node, robot: RobotConfig) -> None:
+        self._node = node
+        self._publishers = {
+            index: node.create_publisher(FluidPressure, topic_name(channel.name), 10)
+            for index, channel in enumerate(robot.channels)
+            if channel.unit == "Pa"
+        }
+        self._names = robot.channel_names
+
+    def publish(self, state: RobotState, stamp: Time) -> None:
+        """Publish what was measured, where somebody listens."""
+        for index, publisher in self._publishers.items():
+            if publisher.get_subscription_count() > 0:
+                header = Header(stamp=stamp, frame_id=self._names[index])
+                pressure_pa = float(state.position[index])
+                publisher.publish(FluidPressure(header=header, fluid_pressure=pressure_pa))
+
+    def close(self) -> None:
+        """Take the topics away."""
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
+        self._publishers.clear()
+
+
+def topic_name(channel: str) -> str:
+    """Topic of a channel; what a ROS name may not hold becomes an underscore."""
+    return f"pressure/{re.sub(r'[^A-Za-z0-9_]', '_', channel)}"
