@@ -29,9 +29,9 @@ from njf_bringup.resolve import resolve
 from njf_bringup.supervisor import NodeDiedError, Supervisor
 from njf_msgs.msg import CommandApplied, SafetyState
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
+from njf_perception.bag import BagReader
 from njf_perception.errors import NjfError
 from njf_perception.nodes.services import call, handshake
-from njf_training.bag import BagReader
 
 pytestmark = [pytest.mark.ros, pytest.mark.fault, pytest.mark.slow]
 

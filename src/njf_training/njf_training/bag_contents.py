@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8, UInt16
 
 from njf_control.robot import DEPTH_STREAM, RobotConfig
+from njf_perception.bag import BagMessage, BagReader, header_stamp_ns
 from njf_perception.camera import Camera
 from njf_perception.config import parse_config
 from njf_perception.depth_image import MILLIMETRE_M, depth_metres
 from njf_perception.errors import DataError
-from njf_training.bag import BagMessage, BagReader
-from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC, header_stamp_ns
+from njf_perception.message_image import decode_image
+from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC
 
 WORLD_FRAME = "world"
 
@@ -106,25 +107,6 @@ def _marked_images(
         if (stream, stamp_ns) in wanted:
             wanted.discard((stream, stamp_ns))
             yield stream, stamp_ns, message.topic, reader.decode(message)
-
-
-def decode_image(message: Any, topic: str) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of a sensor_msgs/Image.
-
-    Raises:
-        DataError: the encoding is not rgb8, bgr8 or mono8.
-    """
-    channels = {"rgb8": 3, "bgr8": 3, "mono8": 1}.get(message.encoding)
-    if channels is None:
-        raise DataError(
-            f"{topic}: encoding {message.encoding!r}; expected rgb8, bgr8 or mono8. "
-            "Set the camera driver's output format."
-        )
-    rows = np.asarray(message.data, np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    if message.encoding == "bgr8":
-        return np.ascontiguousarray(pixels[..., ::-1])
-    return np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
 
 
 def decode_depth(message: Any, topic: str) -> UInt16[np.ndarray, "h w"]:

@@ -14,10 +14,10 @@ from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from njf_control.robot import RobotConfig
+from njf_perception.bag import data_files
 from njf_perception.camera import Camera
 from njf_perception.errors import DataError
 from njf_training.assemble import Assembly, Source
-from njf_training.bag import data_files
 from njf_training.bag_contents import Contents, read_contents, read_depths, read_images
 from njf_training.dataset import Dataset
 from njf_training.derive import EstimatorFactory

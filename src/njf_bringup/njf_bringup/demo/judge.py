@@ -8,7 +8,7 @@ import numpy as np
 
 from njf_bringup.demo.metrics import Applied, TrialStamps, Truth, accuracy, timing
 from njf_control.robot import RobotConfig
-from njf_training.bag import BagReader
+from njf_perception.bag import BagReader
 
 _JOINTS, _TIPS, _APPLIED = "/ground_truth/joint_states", "/ground_truth/tips", "/command_applied"
 

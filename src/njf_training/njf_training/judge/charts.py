@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from njf_control.jacobian.confidence import RIGHT_PX, RIGHT_SHARE
-from njf_training.judge.colors import channel_color
 
 _KINDS = {
     "estimated_flow": ("from measured flow", "tab:blue"),

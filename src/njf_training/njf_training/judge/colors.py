@@ -1,12 +1,10 @@
-"""What colours mean in the pictures: direction of motion, and channels."""
-
-import colorsys
+"""What colours mean in the pictures: direction of motion, and a channel's strength."""
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-_GOLDEN = 0.61803398875  # hues that far apart stay distinct, however many there are
+from njf_control.visualization.colors import channel_color
 
 
 def flow_colors(flow: Float[np.ndarray, "h w 2"], largest_px: float) -> UInt8[np.ndarray, "h w 3"]:
@@ -24,11 +22,6 @@ def wheel(size: int = 120) -> UInt8[np.ndarray, "h w 3"]:
     flow = np.stack([u, v], axis=-1)
     inside = np.linalg.norm(flow, axis=-1) <= 1
     return flow_colors(np.where(inside[..., None], flow, 0.0), 1.0)
-
-
-def channel_color(channel: int) -> tuple[float, float, float]:
-    """The channel's own colour, RGB 0..1; the same in every picture."""
-    return colorsys.hsv_to_rgb((0.02 + channel * _GOLDEN) % 1.0, 0.95, 0.80)
 
 
 def sensitivity_image(

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from njf_control.robot import load_robot
 from njf_msgs.msg import CaptureMark, Command, CommandApplied, SafetyState
 from njf_msgs.srv import Capture
+from njf_perception.bag import header_stamp_ns
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.nodes.conversions import stamp_to_ns
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Health
@@ -25,7 +26,7 @@ from njf_perception.nodes.parameters import declare
 from njf_training.recording.messages import mark_message
 from njf_training.recording.session import Recording
 from njf_training.recording.stills import Still, StillPicker
-from njf_training.recording.topics import MARK_TOPIC, Topic, header_stamp_ns, recorded_topics
+from njf_training.recording.topics import MARK_TOPIC, Topic, recorded_topics
 from tf2_msgs.msg import TFMessage
 
 TYPES = {

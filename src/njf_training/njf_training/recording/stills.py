@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from njf_training.recording.topics import header_stamp_ns
+from njf_perception.bag import header_stamp_ns
 
 KEPT_IMAGES = 8  # newest images per camera among which a still is chosen
 

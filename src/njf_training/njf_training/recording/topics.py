@@ -1,6 +1,5 @@
 """Which topics a recording holds."""
 
-import struct
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,13 +40,3 @@ def recorded_topics(robot: RobotConfig) -> list[Topic]:
         Topic("ground_truth/tips", "geometry_msgs/msg/PoseArray", "state"),
         Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", "state"),
     ]
-
-
-def header_stamp_ns(cdr: bytes) -> int:
-    """Acquisition time [ns] of a serialised message whose first field is a std_msgs/Header.
-
-    CDR (OMG DDS-XTypes 7.4): 4 bytes of encapsulation, whose second byte is odd for little endian,
-    then int32 sec and uint32 nanosec. Reading 12 bytes costs nothing; a whole image costs 0.3 ms.
-    """
-    sec, nanosec = struct.unpack_from("<iI" if cdr[1] & 1 else ">iI", cdr, 4)
-    return sec * 10**9 + nanosec

@@ -15,7 +15,7 @@ from njf_perception.encoder import EncoderConfig
 from njf_perception.scene import PixelNerfConfig
 from njf_training.dataset import Dataset
 from njf_training.judge import judge as judge_module
-from njf_training.judge.colors import channel_color, flow_colors, sensitivity_image
+from njf_training.judge.colors import flow_colors, sensitivity_image
 from njf_training.judge.figures import figures
 from njf_training.judge.jacobian_sheet import jacobian_sheet
 from njf_training.judge.judge import Judge, JudgeOptions

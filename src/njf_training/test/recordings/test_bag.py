@@ -9,9 +9,10 @@ from mcap_ros2.decoder import DecoderFactory
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import ConnectionExtRosbag2
 
+from njf_perception.bag import BagReader
 from njf_perception.errors import ConfigError, DataError
 from njf_training import bag as bag_module
-from njf_training.bag import BagReader, BagWriter, message_types, repair, single_file
+from njf_training.bag import BagWriter, message_types, repair, single_file
 
 TOPIC, TYPE = "/text", "std_msgs/msg/String"
 

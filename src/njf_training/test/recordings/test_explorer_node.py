@@ -117,6 +117,6 @@ def test_a_silent_camera_ends_the_exploration(
 
 
 def _marks(bag: Path) -> int:
-    from njf_training.bag import BagReader
+    from njf_perception.bag import BagReader
 
     return sum(1 for _ in BagReader(bag).messages(["/capture_mark"]))

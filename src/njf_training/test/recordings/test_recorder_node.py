@@ -15,8 +15,8 @@ from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from rosbags.highlevel import AnyReader
 
+from njf_perception.bag import BagReader
 from njf_perception.nodes.services import call, handshake
-from njf_training.bag import BagReader
 from njf_training.bag_contents import read_contents, read_images
 
 pytestmark = pytest.mark.ros

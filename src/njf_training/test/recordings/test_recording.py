@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from njf_control.robot import RobotConfig
+from njf_perception.bag import BagReader, header_stamp_ns
 from njf_perception.errors import ConfigError, DataError
-from njf_training.bag import BagReader, BagWriter
+from njf_training.bag import BagWriter
 from njf_training.recording import thread as thread_module
 from njf_training.recording.messages import mark_message
 from njf_training.recording.session import Recording
 from njf_training.recording.stills import StillPicker
 from njf_training.recording.thread import RecordingThread
-from njf_training.recording.topics import header_stamp_ns, recorded_topics
+from njf_training.recording.topics import recorded_topics
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
