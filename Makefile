@@ -3,13 +3,15 @@ PYTHON ?= python3
 ROBOT ?= finger
 GOALS ?= 20
 SEED ?= 0
+FRAMES ?= 1000000
+MINUTES ?= 30
 BIN := .venv/bin
 
 # A sourced ROS installation or another virtual environment must not leak into the pip lane.
 unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export PYTHON
 
-.PHONY: help setup demo train-% test lint bench fmt colcon lock clean
+.PHONY: help setup demo train-% test lint fuzz soak bench fmt colcon lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +33,9 @@ lint: setup ## style, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+fuzz: setup ## random frames into every decoder, random commands through the gate [FRAMES=1000000]
+	NJF_FUZZ=$(FRAMES) $(BIN)/pytest -m fuzz --timeout 7200 --durations 0 --durations-min 1
 
 bench: setup ## speed of the control step's parts, as ratios
 	$(BIN)/python scripts/bench.py

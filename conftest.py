@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -115,3 +116,38 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+class Fuzz:
+    """Seeded damage to frames. NJF_FUZZ=1000000 makes every test thorough, as `make fuzz` does."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.random = random.Random(seed)
+
+    @staticmethod
+    def count(short: int) -> int:
+        """Frames to feed: `short` inside `make test`."""
+        return int(os.environ.get("NJF_FUZZ", short))
+
+    def damaged(self, frame: bytes) -> bytes:
+        """The frame: as it is, broken in one of several ways, or nothing but noise."""
+        source, wire = self.random, bytearray(frame)
+        place, end = source.randrange(len(wire) + 1), source.randrange(len(wire) + 1)
+        kind = source.randrange(8)
+        if kind == 0:
+            return source.randbytes(source.randrange(64))
+        if kind == 1:
+            return frame[:place]
+        if kind == 2:
+            wire[place:end] = source.randbytes(source.randrange(6))
+        elif kind == 3:
+            wire[place:place] = wire[end:] + wire[:place]
+        elif kind <= 5:
+            wire[place % len(wire)] ^= 1 << source.randrange(8)
+        return bytes(wire)
+
+
+@pytest.fixture
+def fuzz() -> Fuzz:
+    """Random frames, the same in every run."""
+    return Fuzz()

@@ -1,5 +1,7 @@
 """Messages between a simulated robot's driver and its simulator."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +80,38 @@ def test_an_endless_line_is_refused():
     assert not list(buffer.feed(b"x" * LARGEST_LINE))
     with pytest.raises(ProtocolError, match="a line of more than"):
         list(buffer.feed(b"x"))
+
+
+@pytest.mark.fuzz
+def test_damaged_messages_are_read_or_refused(fuzz):
+    samples = [
+        Hello(number=1, robot="finger", channels=["a"]),
+        Order(kind="read", number=2),
+        Send(number=3, setpoints=[0.25, -1.0]),
+        State(number=4, position=[0.1], velocity=[0.0]),
+        Applied(number=5, setpoints=[1.0]),
+        Done(number=6),
+        Refused(number=7, reason="no"),
+    ]
+    wires = [encode(sample) for sample in samples]
+    buffer, read, refused = LineBuffer(), 0, 0
+    for _ in range(fuzz.count(5_000)):
+        for line in buffer.feed(fuzz.damaged(fuzz.random.choice(wires))):
+            for decode in (decode_request, decode_reply):
+                try:
+                    message = decode(line)
+                except ProtocolError:
+                    refused += 1
+                    continue
+                read += 1
+                values = [*getattr(message, "setpoints", []), *getattr(message, "position", [])]
+                assert all(map(math.isfinite, values))
+    assert read > 100 and refused > 100
+
+
+@pytest.mark.fuzz
+def test_a_stream_without_lines_does_not_fill_the_memory(fuzz):
+    buffer = LineBuffer()
+    with pytest.raises(ProtocolError, match="a line of more than"):
+        for _ in range(LARGEST_LINE):
+            list(buffer.feed(fuzz.random.randbytes(64).replace(b"\n", b"")))

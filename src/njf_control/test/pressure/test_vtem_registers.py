@@ -1,7 +1,6 @@
 """Words of the terminal, against numbers written out by hand."""
 
 import math
-import os
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from njf_control.drivers.pressure import vtem_registers as words
 from njf_control.drivers.pressure.config import VtemRegisters
 
-FRAMES = int(os.environ.get("NJF_FUZZ", "300"))
 WORD = st.integers(0, 0xFFFF)
 
 
@@ -64,7 +62,7 @@ def test_addresses_of_the_notes() -> None:
 
 
 @pytest.mark.fuzz
-@settings(max_examples=FRAMES, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.tuples(WORD, WORD, WORD))
 @example((0xFFFF, 0x8000, 0x7FFF))
 def test_any_words_are_a_status(raw: tuple[int, int, int]) -> None:
@@ -74,3 +72,12 @@ def test_any_words_are_a_status(raw: tuple[int, int, int]) -> None:
     for word, pressure in zip(raw[1:], status.pressure_gauge_pa, strict=True):
         if word != 0x8000:
             assert words.pressure_word(pressure, 1e9) == word
+
+
+@pytest.mark.fuzz
+def test_every_word_of_a_slot_is_understood(fuzz) -> None:
+    for _ in range(fuzz.count(20_000)):
+        raw = [fuzz.random.randrange(65_536) for _ in range(3)]
+        status = words.slot_status(raw)
+        assert 0 <= status.app <= 63 and 0 <= status.state <= 3
+        assert status.pressure_gauge_pa[0] == 100.0 * (raw[1] - 65_536 * (raw[1] > 32_767))
