@@ -75,6 +75,7 @@ def test_deactivation_reactivation_and_cleanup(active, bench, wait_until):
     assert bench.torque_is_off
 
 
+@pytest.mark.fault
 def test_a_wrong_port_is_told_and_nothing_starts(start, wait_until):
     probe = start(port="/dev/no_such_port")
     assert not probe.change("configure")
@@ -88,6 +89,7 @@ def test_a_missing_robot_file_is_told(start, wait_until):
     wait_until(lambda: any("robot_file" in text for text in probe.errors))
 
 
+@pytest.mark.fault
 def test_an_estop_before_configuration_is_latched(start):
     probe = start()
     assert probe.call("estop", reason="early").success
@@ -226,3 +228,19 @@ def test_an_overheated_servo_is_a_fault(active, bench, wait_until):
     wait_until(lambda: active.state == SafetyState.FAULT)
     assert "overheating" in active.safety[-1].reason
     assert bench.torque_is_off
+
+
+@pytest.mark.fault
+def test_a_clock_that_stands_still_stops_no_watchdog(start, bench, wait_until):
+    """Simulated time without a /clock: what a system clock that is set back amounts to."""
+    probe = start(use_sim_time=True)
+    assert probe.change("configure") and probe.change("activate")
+    probe.setpoint = START.tolist()
+    wait_until(lambda: probe.state == SafetyState.RUNNING)
+    probe.setpoint = (START + 0.9).tolist()
+    wait_until(lambda: bench.positions()[0] > START[0] + 0.1)
+    probe.setpoint = None
+    wait_until(lambda: probe.state == SafetyState.HOLDING)
+    assert "watchdog" in probe.safety[-1].reason
+    assert stamp_to_ns(probe.safety[-1].header.stamp) == 0, "that clock did stand still"
+    wait_until(lambda: "driver: command" in probe.statuses)

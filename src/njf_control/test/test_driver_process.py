@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -91,3 +92,51 @@ def test_the_robot_stops_when_the_writer_dies(node_process, probe, bench, namesp
     assert bench.torque_is_on
     probe.setpoint = held.tolist()
     wait_until(lambda: probe.state == SafetyState.RUNNING)
+
+
+def test_a_suspended_driver_makes_no_leap_and_tells_its_lateness(
+    node_process, probe, bench, finger, wait_until
+):
+    """An overloaded computer: no cycle for 0.7 s in mid-motion, while commands go on coming."""
+    process = node_process()
+    assert probe.change("configure") and probe.change("activate")
+    probe.setpoint = [0.1, -0.2, 0.3]
+    wait_until(lambda: probe.state == SafetyState.RUNNING)
+    probe.setpoint = [1.2, -0.2, 0.3]
+    wait_until(lambda: bench.positions()[0] > 0.15)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: abs(bench.positions()[0] - 1.2) < 0.006)
+    steps = np.diff([msg.applied[0] for msg in probe.applied])
+    leap = 2 * finger.max_rate[0] / finger.driver.rate_hz + 0.006  # as rounded to counts
+    assert np.abs(steps).max() <= leap
+
+    def late() -> bool:
+        status = probe.statuses.get("driver: loop")
+        values = {pair.key: pair.value for pair in status.values} if status else {}
+        return int(values.get("missed_deadlines", 0)) >= 20
+
+    wait_until(late)
+
+
+def test_a_killed_driver_leaves_the_servos_holding_and_the_next_one_takes_over(
+    node_process, probe, bench, wait_until
+):
+    """What no software mends: an XL-320 has no watchdog. It goes on holding its last goal."""
+    process = node_process()
+    assert probe.change("configure") and probe.change("activate")
+    probe.setpoint = [0.2, -0.2, 0.3]
+    wait_until(lambda: abs(bench.positions()[0] - 0.2) < 0.006)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    held = bench.positions()
+    time.sleep(0.3)
+    assert bench.torque_is_on and bench.positions() == held
+    probe.setpoint = None
+    node_process()
+    wait_until(lambda: probe.lifecycle() == "unconfigured", 60.0)
+    assert probe.change("configure") and probe.change("activate")
+    np.testing.assert_allclose(bench.positions(), held, atol=0.003)
+    assert probe.change("deactivate")
+    assert bench.torque_is_off
