@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 BASE = ROOT / "build" / "colcon"
 NODES = {
     "njf_bringup": ["njf"],
-    "njf_control": ["driver", "jacobian_field"],
+    "njf_control": ["driver", "jacobian_field", "visualizer"],
     "njf_perception": ["camera", "perception"],
     "njf_sim": ["simulator"],
     "njf_training": ["explorer", "recorder"],

@@ -1,7 +1,7 @@
 from setuptools import find_packages, setup
 
 NAME = "njf_control"
-NODES = ["driver", "jacobian_field"]
+NODES = ["driver", "jacobian_field", "visualizer"]
 
 setup(
     name=NAME,

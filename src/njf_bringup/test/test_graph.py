@@ -16,7 +16,8 @@ def names(**options: Value) -> list[str]:
 
 def test_demo_graph_has_every_part_of_the_chain() -> None:
     expected = ["simulator", "driver", "perception", "jacobian_field", "recorder"]
-    assert names(record="stream") == expected
+    assert names(record="stream", visualize=False) == expected
+    assert names() == [*expected[:-1], "visualizer"]
 
 
 def test_explore_graph_runs_no_model() -> None:

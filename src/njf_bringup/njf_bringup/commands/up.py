@@ -14,6 +14,9 @@ def up(
     task: Annotated[str, typer.Option(help="What moves the robot: servo or none.")] = "servo",
     cameras: Annotated[str, typer.Option(help="Cameras to run: control or all.")] = "control",
     checkpoint: Checkpoint = None,
+    visualize: Annotated[
+        bool, typer.Option(help="Offer pictures to RViz and Foxglove, made when watched.")
+    ] = True,
     record: Annotated[str, typer.Option(help="Write a bag: none, stream or stills.")] = "none",
     bag: Annotated[MaybePath, typer.Option(help="Where; default <run-dir>/bag.")] = None,
     run_dir: RunDir = Path("out/run"),
@@ -31,6 +34,7 @@ def up(
         task=task,
         cameras=cameras,
         checkpoint=checkpoint,
+        visualize=visualize,
         record=record,
         bag=bag,
         run_dir=run_dir,

@@ -54,6 +54,7 @@ def run_demo(options: DemoOptions) -> bool:
     graph = resolve_options(
         robot=options.robot,
         checkpoint=options.checkpoint,
+        visualize=False,  # nobody watches, and every process costs the loop time
         record="stream",
         bag=options.out / "run.mcap",
         run_dir=options.out / "graph",

@@ -34,6 +34,7 @@ from njf_control.nodes.servo_messages import (
     result_msg,
 )
 from njf_control.nodes.servo_parameters import declare_parameters, servo_config, waypoint_config
+from njf_control.nodes.servo_view import ServoView
 from njf_control.robot import load_robot
 from njf_control.servo import Reason, Servo, ServoStep
 from njf_control.servo.correction import CorrectionConfig, JacobianCorrection
@@ -124,6 +125,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
         self._depth = watch_depth(self, self._robot, self._camera_name, *times)
         self._commands = self.create_publisher(Command, "command", 1)
         self._fields = self.create_publisher(JacobianField, "jacobian_field", 1)
+        self._view = ServoView(self, self._camera_name)
         name, sensor = self._camera_name, qos_profile_sensor_data
         subscribe = self.create_subscription
         subscriptions = [
@@ -146,6 +148,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
             lambda: self.destroy_timer(timer),
             server.destroy,
             self._watch.close,
+            self._view.close,
             lambda: [self.destroy_subscription(subscription) for subscription in subscriptions],
             lambda: self.destroy_publisher(self._commands),
             lambda: self.destroy_publisher(self._fields),
@@ -326,6 +329,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
             self._model.space, step, ns_to_stamp(stamp_ns), now.to_msg(), self.get_name()
         )
         self._commands.publish(command)
+        self._view.show(run.session.pursued, ns_to_stamp(stamp_ns))
         self._age_s = (now.nanoseconds - stamp_ns) * 1e-9
         outcome = run.note(step)
         timings = run.session.timings

@@ -65,6 +65,14 @@ class _Tracked:
     anchored: Bool[np.ndarray, " n"]
 
 
+@dataclass(frozen=True)
+class Pursued:
+    """The points of one step where they are, and where they should be, in the same order."""
+
+    tracks: Tracks
+    targets: Tracks
+
+
 @dataclass
 class Session:
     """Runs one goal. Not thread-safe: call it from one thread.
@@ -79,6 +87,7 @@ class Session:
         following: how a goal's path is followed.
         depth: depth image [m] taken at a stamp [ns], NaN unknown; None where there is none.
         paired_s: when an image and its encoding last came together [s, of `clock`].
+        pursued: the points of the last step.
     """
 
     make_goal: GoalMaker
@@ -92,6 +101,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.paired_s = self.clock()
+        self.pursued: Pursued | None = None
         self._goal: Goal | None = None
         self._tracker: GoalTracker | None = None
         self._follower: WaypointFollower | None = None
@@ -210,6 +220,7 @@ class Session:
         visible = tracks.visible * tracks.confidence.astype(np.float64)
         target, weights = self._targets(encoded.stamp_ns, pixels, visible)
         asked = visible * weights
+        self.pursued = Pursued(tracks, _seen(target, weights, encoded.camera))
         step = self.servo.step(
             Measurement(
                 stamp_ns=encoded.stamp_ns,
@@ -226,6 +237,15 @@ class Session:
         self.timings.jacobian_s = evaluated - begin
         self.timings.solve_s = time.perf_counter() - evaluated
         return step
+
+
+def _seen(
+    target: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"], camera: Camera
+) -> Tracks:
+    """Targets in the image; those that do not count, or lie behind the camera, are not visible."""
+    pixels = target if target.shape[1] == 2 else camera.project(target)
+    weights = np.where(np.isfinite(pixels).all(axis=1), weights, 0.0).astype(np.float32)
+    return Tracks(np.nan_to_num(pixels).astype(np.float32), weights > 0, weights)
 
 
 def _drop_oldest(frames: dict[int, Any]) -> None:

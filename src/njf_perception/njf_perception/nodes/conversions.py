@@ -44,6 +44,13 @@ def float_array(values: Float[np.ndarray, "..."]) -> "array.array[float]":
     return result
 
 
+def byte_array(values: np.ndarray) -> "array.array[int]":
+    """The bytes of an array for a `uint8[]` field."""
+    result = array.array("B")
+    result.frombytes(np.ascontiguousarray(values).tobytes())
+    return result
+
+
 def image_to_msg(
     image: UInt8[np.ndarray, "h w 3"]
     | UInt8[np.ndarray, "h w"]
@@ -53,10 +60,9 @@ def image_to_msg(
     encoding: str,
 ) -> Image:
     """Image message of `image`, whose values already are in `encoding` (rgb8, 16UC1, 32FC1...)."""
-    data = array.array("B")
-    data.frombytes(np.ascontiguousarray(image).tobytes())
     height, width = image.shape[:2]
     step = image.itemsize * image[0].size
+    data = byte_array(image)
     return Image(header=header, height=height, width=width, encoding=encoding, step=step, data=data)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from njf_control.jacobian.confidence import RIGHT_PX, RIGHT_SHARE
+from njf_control.visualization.colors import channel_color
 
 _KINDS = {
     "estimated_flow": ("from measured flow", "tab:blue"),

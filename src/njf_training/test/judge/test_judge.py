@@ -10,6 +10,7 @@ from PIL import Image
 
 from njf_control.jacobian import make_jacobian
 from njf_control.servo.model import SurfaceJacobians
+from njf_control.visualization.colors import channel_color
 from njf_perception.checkpoint import CameraRecord, CheckpointInfo, make_scene_model
 from njf_perception.encoder import EncoderConfig
 from njf_perception.scene import PixelNerfConfig
@@ -139,9 +140,3 @@ def test_sensitivity_is_white_to_full_colour_over_a_dim_photo() -> None:
     assert beside.max() < 0.6
     np.testing.assert_allclose(still, 1.0)
     np.testing.assert_allclose(moving, channel_color(2))
-
-
-def test_sixteen_channels_have_sixteen_colours() -> None:
-    colors = np.array([channel_color(i) for i in range(16)])
-    gaps = np.abs(colors[:, None] - colors[None]).max(-1) + np.eye(16)
-    assert gaps.min() > 0.1

@@ -1,0 +1,1 @@
+"""What people look at: Jacobian fields as coloured points, arrows and pictures. Pure."""
