@@ -110,7 +110,8 @@ class ControlLoop:
         with self._lock:
             if refusal := self.writers.refuse(writer, now_s):
                 return self.gate.refuse_rival(refusal)
-            verdict = self.gate.submit(names, values, now_s)
+            takes_over = self.writers.is_new(writer)
+            verdict = self.gate.submit(names, values, now_s, takes_over)
             if verdict.accepted:
                 self.writers.accept(writer, now_s)
             return verdict

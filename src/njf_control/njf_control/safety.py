@@ -7,7 +7,8 @@ A command passes these tests in this order:
 3. range: a value outside is limited to the channel's end and reported;
 4. rate: the set-point moves toward the command by at most `max_rate * dt` per cycle, counted from
    the set-point **last applied**; `dt` is bounded, so that a late cycle allows no leap;
-5. the first command after activation or e-stop reset must be near the measured state;
+5. the first command after activation, after an e-stop reset, or of a writer who takes over from
+   another one must be near the measured state;
 6. watchdog: without a valid command for `watchdog_timeout_s`, by the receiver's monotonic clock,
    the set-point stays where it is. Not latched: the next valid command resumes;
 7. the emergency stop is latched until `reset`; also over `deactivate`;
@@ -223,13 +224,26 @@ class SafetyGate:
         self._hold_measured()
         return Verdict(True, "")
 
-    def submit(self, names: Sequence[str], values: Sequence[float], now_s: float) -> Verdict:
+    def submit(
+        self,
+        names: Sequence[str],
+        values: Sequence[float],
+        now_s: float,
+        must_be_near: bool = False,
+    ) -> Verdict:
         """Offer a command: one absolute set-point [channel unit] per named channel.
 
-        `now_s` is the monotonic time of receipt [s]. The command takes effect in the next `step`.
+        It takes effect in the next `step`.
+
+        Args:
+            names: every channel of the robot, in any order.
+            values: one per name.
+            now_s: monotonic time of receipt [s].
+            must_be_near: it is a first command though the gate is not READY.
         """
         self._requested = self._in_order(names, values)
-        self._rejection = self._find_fault(names, values)
+        is_first = must_be_near or self._mode == GateState.READY
+        self._rejection = self._find_fault(names, values, is_first)
         if self._rejection:
             self.counts.rejected += 1
             return Verdict(False, self._rejection)
@@ -291,7 +305,7 @@ class SafetyGate:
             self._target = self._applied
             self.counts.watchdog += 1
 
-    def _find_fault(self, names: Sequence[str], values: Sequence[float]) -> str:
+    def _find_fault(self, names: Sequence[str], values: Sequence[float], is_first: bool) -> str:
         """Why the command must be rejected; empty when it may pass."""
         if not all(math.isfinite(value) for value in values):
             return f"rejected: a value is not finite: {list(map(float, values))}"
@@ -303,7 +317,7 @@ class SafetyGate:
         if self.state not in (GateState.READY, GateState.RUNNING, GateState.HOLDING):
             return f"rejected: {self.reason}"
         far = np.abs(self._requested - self._measured) > self._max_first_step
-        if self._mode == GateState.READY and far.any():
+        if is_first and far.any():
             return (
                 f"rejected: first command too far from the measured state: "
                 f"{self._list(self._requested, far)}, measured {self._list(self._measured, far)}, "

@@ -3,7 +3,8 @@
 Two programs that both command a robot would pull it to and fro between their set-points, each of
 them within range and rate. So whoever had a command accepted last keeps the robot to itself until
 it has been silent for as long as the watchdog waits; the commands of anybody else are rejected
-meanwhile, and told.
+meanwhile, and told. Who comes after somebody else has to begin near the robot: ros2_control's
+topic-based hardware interface, for one, writes zeros until a controller is active.
 """
 
 
@@ -25,6 +26,10 @@ class WriterGuard:
             f"rejected: {holder} commands the robot. Stop it; {writer} is heard when it has been "
             f"silent for {self._silence_s:g} s"
         )
+
+    def is_new(self, writer: str) -> bool:
+        """Whether `writer` takes over: the last accepted command, if any, was another's."""
+        return self._holder != writer
 
     def accept(self, writer: str, now_s: float) -> None:
         """A command of `writer` was accepted at monotonic `now_s` [s]."""

@@ -84,6 +84,16 @@ def test_a_cycle_reads_gates_and_sends(loop, driver):
     np.testing.assert_allclose(cycle.applied, [0.01, 0.02, 0.03])
 
 
+def test_a_writer_who_takes_over_begins_near_the_robot(loop, driver):
+    names = ROBOT.channel_names
+    assert loop.submit(names, [0.1, 0.0, 0.0], 0.01, "servo").accepted
+    cycle_at(loop, driver, 0.02)
+    verdict = loop.submit(names, [0.9, 0.0, 0.0], 0.5, "planner")
+    assert not verdict.accepted and "too far" in verdict.reason
+    assert loop.submit(names, [0.15, 0.0, 0.0], 0.5, "planner").accepted
+    assert loop.submit(names, [0.9, 0.0, 0.0], 0.51, "planner").accepted, "not the first any more"
+
+
 def test_the_next_cycle_may_come_early_but_not_at_once(loop, driver):
     cycle_at(loop, driver, 0.02)
     assert not loop.may_cycle_early(0.024)

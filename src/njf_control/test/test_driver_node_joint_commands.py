@@ -98,3 +98,16 @@ def test_a_second_writer_is_rejected_and_told_until_the_first_is_silent(
     rejected = probe.safety[-1].rejected_count
     wait_until(lambda: probe.safety[-1].rejected_count > rejected + 10)
     np.testing.assert_allclose(bench.positions(), START + 0.15, atol=0.006)
+
+
+@pytest.mark.fault
+def test_a_writer_who_takes_over_from_far_away_is_rejected(stream, probe, bench, wait_until):
+    """As ros2_control's topic-based hardware interface: zeros until a controller is active."""
+    probe.setpoint = (START + 0.15).tolist()
+    wait_until(lambda: np.allclose(bench.positions(), START + 0.15, atol=0.006))
+    probe.setpoint = None
+    wait_until(lambda: probe.state == SafetyState.HOLDING)
+    stream(NAMES, [0.0, 0.0, 0.0])
+    wait_until(lambda: "first command too far from the measured state" in probe.reason)
+    np.testing.assert_allclose(bench.positions(), START + 0.15, atol=0.006)
+    assert probe.state == SafetyState.HOLDING
