@@ -75,6 +75,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
         self._depth: DepthWatch | None = None
         self._problem = ""
         self._age_s = float("nan")
+        self._field_s = -float("inf")  # when the last field was published
         self._steps = Figures()
         self._release: list[Callable[[], object]] = []
         DiagnosticsPublisher(self, "jacobian_field", self._health)
@@ -309,7 +310,10 @@ class JacobianFieldNode(GuardedLifecycleNode):
         encoded = EncodedImage(stamp_to_ns(msg.header.stamp), encoding, camera)
         if self._run is not None:
             self._answer(encoded.stamp_ns, self._run.session.on_encoding(encoded))
-        if self._fields.get_subscription_count() > 0:
+        now_s = time.monotonic()
+        is_due = now_s - self._field_s >= 1.0 / self._value("field_rate_hz")
+        if is_due and self._fields.get_subscription_count() > 0:
+            self._field_s = now_s
             self._publish_field(encoded, msg)
 
     def _measured(self, stamp_ns: int, camera: Camera) -> Float32[np.ndarray, "h w"] | None:

@@ -44,6 +44,7 @@ def declare_parameters(node: Node) -> None:
         ("depth_slop_s", 0.02, "an image and its depth may differ by this [s]", 0.001, 0.2),
         ("robot_timeout_s", 1.0, "without word of the driver the goal ends [s]", 0.2, 10.0),
         ("field_stride_px", 16, "grid of the topic jacobian_field [px]", 2, 128),
+        ("field_rate_hz", 5.0, "most fields per second; they cost the loop time [Hz]", 0.1, 120.0),
     ]
     for name, default, description, minimum, maximum in numbers:
         declare(node, name, default, description, minimum, maximum)

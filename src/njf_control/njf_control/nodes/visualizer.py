@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
@@ -43,6 +43,7 @@ from njf_perception.nodes.parameters import declare
 
 _CHECK_PERIOD_S = 0.5
 _FLOW_NS = 200_000_000  # motion is shown over this time
+_OLD_NS = 1_000_000_000  # a goal whose points are this much older than the image is over
 _LINE_M = 0.0008  # width of an arrow
 _GOAL_M = 0.004  # size of a target
 _FLOW_ARROWS = 40
@@ -83,11 +84,11 @@ class VisualizerNode(Node):
 
     def _forget(self) -> None:
         """Nothing is known any more: what was seen before a pause is old."""
-        self._field: FieldView | None = None
         self._K: Float[np.ndarray, "3 3"] | None = None
         self._history = SetpointHistory()
         self._targets: PointTracks | None = None
         self._tracks: deque[PointTracks] = deque(maxlen=30)
+        self._images: deque[Image] = deque(maxlen=10)
         self._problem = ""
 
     def _look_for_viewers(self) -> None:
@@ -133,15 +134,16 @@ class VisualizerNode(Node):
         self._history.add(stamp_to_ns(msg.header.stamp), np.array(msg.applied)[order])
 
     def _on_field(self, msg: JacobianField) -> None:
-        """Publish all that is three-dimensional."""
+        """Publish what is watched."""
         if not self._is_ours("jacobian_field", list(msg.channel_names)):
             return
         field = messages.field_from_msg(msg, self._names, self._half_range)
-        self._field = field.sure(self._value("min_confidence"))
-        self._publish_surface(self._field, msg)
-        self._publish_arrows(self._field, msg)
-        self._publish_command(self._field, msg)
-        self._publish_goal(self._field, msg)
+        sure = field.sure(self._value("min_confidence"))
+        self._publish_surface(sure, msg)
+        self._publish_arrows(sure, msg)
+        self._publish_command(sure, msg)
+        self._publish_goal(sure, msg)
+        self._publish_overlay(sure, msg)
 
     def _is_ours(self, topic: str, names: list[str]) -> bool:
         """Whether a message is about this node's robot."""
@@ -183,7 +185,7 @@ class VisualizerNode(Node):
         )
 
     def _publish_goal(self, field: FieldView, msg: JacobianField) -> None:
-        aim, K = self._aim(), self._K
+        aim, K = self._aim(stamp_to_ns(msg.header.stamp)), self._K
         if self._goal.get_subscription_count() == 0 or aim is None or K is None:
             return
         if not len(field.points_m):
@@ -193,26 +195,30 @@ class VisualizerNode(Node):
         self._goal.publish(messages.goal_msg(now_m, target_m, aim.visible, _GOAL_M, msg.header))
 
     def _on_image(self, msg: Image) -> None:
-        """Publish the picture with all that is known drawn onto it."""
-        if self._overlay.get_subscription_count() == 0 or self._K is None:
+        """Keep it until its field comes."""
+        self._images.append(msg)
+
+    def _publish_overlay(self, field: FieldView, msg: JacobianField) -> None:
+        """The picture in which the field was seen, with all that is known drawn onto it."""
+        images = [image for image in self._images if image.header.stamp == msg.header.stamp]
+        if self._overlay.get_subscription_count() == 0 or self._K is None or not images:
             return
         try:
-            photo = image_from_msg(msg)
+            photo = image_from_msg(images[0])
         except NjfError as error:
             self._report(error)
             return
-        picture = self._drawn(photo, self._K)
+        aim = self._aim(stamp_to_ns(msg.header.stamp))
+        flow = self._flow(field, self._K) if aim else None
+        stride = self._value("field_stride_px")
+        picture = draw_overlay(photo, self._K, field, stride, aim, flow)
         self._overlay.publish(image_to_msg(picture, msg.header, "rgb8"))
 
-    def _drawn(
-        self, photo: UInt8[np.ndarray, "h w 3"], K: Float[np.ndarray, "3 3"]
-    ) -> UInt8[np.ndarray, "h w 3"]:
-        stride = self._value("field_stride_px")
-        return draw_overlay(photo, K, self._field, stride, self._aim(), self._flow(K))
-
-    def _aim(self) -> Aim | None:
+    def _aim(self, stamp_ns: int) -> Aim | None:
         """The newest tracks with their targets; None without a goal."""
         if not self._tracks or self._targets is None:
+            return None
+        if stamp_ns - stamp_to_ns(self._tracks[-1].header.stamp) > _OLD_NS:
             return None
         if list(self._tracks[-1].ids) != list(self._targets.ids):
             return None  # the goal has just changed
@@ -221,10 +227,10 @@ class VisualizerNode(Node):
         both = now.visible & target.visible
         return Aim(now.points.astype(np.float64), target.points.astype(np.float64), both)
 
-    def _flow(self, K: Float[np.ndarray, "3 3"]) -> Flow | None:
+    def _flow(self, field: FieldView, K: Float[np.ndarray, "3 3"]) -> Flow | None:
         """How the tracked points moved lately, and how the model says they should have."""
-        field, earlier = self._field, self._earlier_tracks()
-        if field is None or not len(field.points_m) or earlier is None or not self._history:
+        earlier = self._earlier_tracks()
+        if not len(field.points_m) or earlier is None or not self._history:
             return None
         (_, before), (_, now) = tracks_from_msg(earlier), tracks_from_msg(self._tracks[-1])
         rows = np.flatnonzero(before.visible & now.visible)

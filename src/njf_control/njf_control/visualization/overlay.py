@@ -12,7 +12,7 @@ from njf_perception.camera import project
 
 NOW, GOAL, LINK = (64, 224, 255), (255, 92, 138), (255, 214, 102)
 MEASURED, PREDICTED = (255, 255, 255), (255, 160, 20)
-_PHOTO_SHARE = 0.55  # of the picture where a point is painted over it
+_PAINT_SHARE = 0.85  # of the picture where the field is known
 _SHIFT = 4  # fractional bits of cv2's drawing coordinates
 _FLOW_SCALE = 4.0  # arrows of motion are longer than the motion, or nobody would see them
 
@@ -53,7 +53,7 @@ def draw_overlay(
     Args:
         photo: the camera image, RGB.
         K: its intrinsic matrix.
-        field: painted as one tile per point; None: nothing is known.
+        field: painted in the channels' colours; None: nothing is known.
         spacing_px: distance of the field's points in the image.
         aim: drawn as lines from the tracked points to their targets.
         flow: measured motion in white, the model's in orange, both four times as long.
@@ -75,13 +75,19 @@ def _paint(
     colors: Float[np.ndarray, "n 3"],
     spacing_px: int,
 ) -> None:
-    """Tiles, one per point."""
-    paint, half = canvas.copy(), spacing_px / 2
-    for (u, v), color in zip(pixels, colors, strict=True):
-        corner, opposite = _fixed([u - half, v - half]), _fixed([u + half, v + half])
-        rgb = tuple(int(255 * part) for part in color)
-        cv2.rectangle(paint, corner, opposite, rgb, -1, cv2.LINE_8, _SHIFT)
-    cv2.addWeighted(canvas, _PHOTO_SHARE, paint, 1 - _PHOTO_SHARE, 0.0, canvas)
+    """Colour flows from every point as far as its neighbours; the photo's own goes there."""
+    height, width = canvas.shape[:2]
+    drops = np.zeros((height, width, 4), np.float32)
+    columns, rows = np.rint(pixels).astype(int).T
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    drops[rows[inside], columns[inside], :3] = colors[inside]
+    drops[rows[inside], columns[inside], 3] = 1.0
+    spread = cv2.GaussianBlur(drops, (0, 0), 0.5 * spacing_px)
+    weight = spread[..., 3:]
+    share = _PAINT_SHARE * np.clip(weight * 2 * spacing_px**2, 0.0, 1.0)
+    paint = 255 * spread[..., :3] / np.maximum(weight, 1e-9)
+    shade = 0.5 + 0.5 * canvas.mean(axis=2, keepdims=True) / 255  # the robot's shape stays visible
+    canvas[:] = np.rint((1 - share) * canvas + share * shade * paint).astype(np.uint8)
 
 
 def _draw_aim(canvas: UInt8[np.ndarray, "h w 3"], aim: Aim) -> None:

@@ -74,6 +74,7 @@ def test_the_overlay_shows_field_goal_and_motion_and_leaves_the_photo_alone():
     assert photo.max() == 0
     first = picture[60, 40].astype(float)
     np.testing.assert_allclose(first / first.max(), np.array(channel_color(0)) / 0.8, atol=0.02)
+    assert picture[60, 80].max() == 0, "nothing is known between the two points"
     assert tuple(picture[20, 20]) == NOW and tuple(picture[20, 40]) == GOAL
     assert picture[93:99, 100].min(axis=1).max() > 200, "white upward: measured"
     np.testing.assert_allclose(picture[100, 108], PREDICTED, atol=40)
