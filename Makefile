@@ -37,6 +37,9 @@ lint: setup ## style, types
 fuzz: setup ## random frames into every decoder, random commands through the gate [FRAMES=1000000]
 	NJF_FUZZ=$(FRAMES) $(BIN)/pytest -m fuzz --timeout 7200 --durations 0 --durations-min 1
 
+soak: setup ## servo to random goals for long: memory, deadlines, rate [ROBOT=finger MINUTES=30]
+	$(BIN)/njf soak --robot $(ROBOT) --minutes $(MINUTES) --seed $(SEED)
+
 bench: setup ## speed of the control step's parts, as ratios
 	$(BIN)/python scripts/bench.py
 

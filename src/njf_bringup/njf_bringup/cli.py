@@ -20,6 +20,7 @@ from njf_bringup.commands import (
     record,
     servo_test,
     simulate,
+    soak,
     table,
     train,
     up,
@@ -46,6 +47,7 @@ app.command("train")(train.train)
 app.command("calibrate-confidence")(calibrate_confidence.calibrate_confidence)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ablate")(ablate.ablate)
+app.command("soak")(soak.soak)
 app.command("table")(table.table)
 app.command("pipeline")(pipeline.pipeline)
 app.command("doctor")(doctor.doctor)

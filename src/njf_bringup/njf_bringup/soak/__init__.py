@@ -1,0 +1,1 @@
+"""`njf soak`: the whole graph for a long time, and what it cost."""
