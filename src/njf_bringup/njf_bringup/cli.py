@@ -7,6 +7,7 @@ import typer
 
 from njf_bringup.commands import (
     ablate,
+    calibrate,
     calibrate_confidence,
     dataset,
     demo,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
+app.command("calibrate")(calibrate.calibrate)
 app.command("explore")(explore.explore)
 app.command("record")(record.record)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)

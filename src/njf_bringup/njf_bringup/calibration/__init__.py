@@ -1,0 +1,1 @@
+"""`njf calibrate`: printing the board, reading views, showing progress, pictures."""

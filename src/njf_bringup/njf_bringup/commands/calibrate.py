@@ -1,0 +1,68 @@
+"""`njf calibrate`: where the cameras stand, and their lenses, from a board of AprilTags."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from njf_bringup.commands.options import MaybePath
+
+
+def calibrate(
+    views: Annotated[
+        MaybePath,
+        typer.Option(help="Folder of images, <camera>/<instant>.png; or a bag with --bag."),
+    ] = None,
+    bag: Annotated[
+        MaybePath, typer.Option(help="Bag in which the board is held still, again and again.")
+    ] = None,
+    board: Annotated[
+        MaybePath, typer.Option(exists=True, help="The board's YAML file; default: a sheet of A4.")
+    ] = None,
+    camera_info: Annotated[
+        MaybePath, typer.Option(help="Folder of <camera>.yaml; default: --views.")
+    ] = None,
+    intrinsics: Annotated[
+        bool, typer.Option("--intrinsics", help="Find the lenses from the same views first.")
+    ] = False,
+    poses: Annotated[
+        bool, typer.Option("--poses/--no-poses", help="Find where the cameras stand.")
+    ] = True,
+    rest: Annotated[
+        str, typer.Option(help="Instant at which the board defines the world; default: the first.")
+    ] = "",
+    limit_px: Annotated[
+        float, typer.Option(min=0.01, help="Largest reprojection error of a camera, RMS [px].")
+    ] = 1.0,
+    min_views: Annotated[
+        int, typer.Option(min=1, help="Fewest usable views of a camera, and poses of the board.")
+    ] = 3,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/calibration"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files there.")] = False,
+    print_board: Annotated[
+        MaybePath, typer.Option(help="Only print the board: a .pdf, .svg or .png file.")
+    ] = None,
+) -> None:
+    """Calibrate up to 12 cameras into one frame. Refuses, and writes nothing, when unsure."""
+    from njf_bringup.calibration.run import Request, print_files, run
+    from njf_perception.calibration.board import Board
+    from njf_perception.calibration.refuse import Limits
+    from njf_perception.config import load_config
+
+    geometry = Board() if board is None else load_config(board, Board)
+    if print_board is not None:
+        print_files(geometry, print_board, board is None, overwrite)
+        return
+    request = Request(
+        board=geometry,
+        folder=views,
+        bag=bag,
+        camera_info=camera_info or views,
+        intrinsics=intrinsics,
+        poses=poses,
+        rest=rest or None,
+        limits=Limits(views=min_views, error_px=limit_px),
+        out=out,
+        overwrite=overwrite,
+    )
+    run(request)
