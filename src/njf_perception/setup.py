@@ -17,5 +17,6 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
     ],
     zip_safe=False,
+    extras_require={"realsense": ["pyrealsense2>=2.55"]},
     entry_points={"console_scripts": [f"{node} = {NAME}.nodes.{node}:main" for node in NODES]},
 )

@@ -5,7 +5,7 @@ still reads back up to its last finished chunk.
 """
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class BagReader:
         self.complete = False
         self._store = get_typestore(Stores.EMPTY)
 
-    def messages(self, topics: Collection[str] = ()) -> Iterator[BagMessage]:
+    def messages(self, topics: Collection[str] = ()) -> Generator[BagMessage, None, None]:
         """All messages of `topics` (every topic when empty), in the order they were written."""
         self.complete = True
         for file in self.files:

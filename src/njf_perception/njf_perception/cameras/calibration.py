@@ -5,7 +5,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt8, UInt16
 from pydantic import Field, model_validator
 
 from njf_perception.config import Config, load_config
@@ -42,6 +42,15 @@ class Calibration(Config):
     rectification_matrix: Matrix | None = None
     projection_matrix: Matrix | None = None
 
+    @model_validator(mode="after")
+    def _usable(self) -> "Calibration":
+        matrix = self.camera_matrix
+        if (matrix.rows, matrix.cols) != (3, 3):
+            raise ValueError(f"camera_matrix is {matrix.rows} x {matrix.cols}, expected 3 x 3")
+        if not (matrix.data[0] > 0 and matrix.data[4] > 0):
+            raise ValueError(f"focal lengths {matrix.data[0]}, {matrix.data[4]} must be above 0")
+        return self
+
     @property
     def intrinsics(self) -> Float[np.ndarray, "3 3"]:
         """Intrinsics [px]."""
@@ -60,6 +69,19 @@ def load_calibration(path: str | Path) -> Calibration:
         ConfigError: missing, or not a calibration.
     """
     return load_config(path, Calibration)
+
+
+def require_size(image: UInt8[np.ndarray, "h w 3"], width: int, height: int) -> None:
+    """Refuse an image of another size than the calibrated `width` x `height` [px].
+
+    Raises:
+        DataError: says both sizes.
+    """
+    if image.shape[:2] != (height, width):
+        raise DataError(
+            f"Image of {image.shape[1]} x {image.shape[0]} px, calibrated were {width} x {height}. "
+            "Calibrate at the size in use."
+        )
 
 
 class Undistorter:
@@ -82,9 +104,9 @@ class Undistorter:
         Raises:
             DataError: the image is not of the calibrated size.
         """
-        if (image.shape[1], image.shape[0]) != self._size:
-            raise DataError(
-                f"Image of {image.shape[1]} x {image.shape[0]} px, calibrated were {self._size}. "
-                "Calibrate at the size in use."
-            )
+        require_size(image, *self._size)
         return cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+
+    def depth(self, depth_mm: UInt16[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w"]:
+        """Undistort depth [mm] of the image's size; 0 where the lens saw nothing."""
+        return np.asarray(cv2.remap(depth_mm, *self._maps, cv2.INTER_NEAREST))

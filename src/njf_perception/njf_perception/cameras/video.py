@@ -3,31 +3,41 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from njf_perception.cameras.base import CameraSource, EndOfVideoError
+from njf_perception.cameras.base import CameraSource, EndOfVideoError, Grabbed
+from njf_perception.cameras.freshness import Instant
 from njf_perception.config import Config
 from njf_perception.errors import ConfigError, DataError
 
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+_MISSING_SHARE = 0.05  # of a video's images; more are missing than a wrong count explains
 
 
 class VideoConfig(Config):
-    """What to play."""
+    """A video file or a folder of images to play."""
 
-    path: Path = Field(description="video file, or folder of images played in order of name")
+    source: Literal["video"] = "video"
+    path: Path = Field(description="video file or folder of images, played in order of name; a bag")
     rate_hz: float | None = Field(
-        default=None, gt=0, description="images per second [Hz]; None: the file's own (folder: 15)"
+        default=None, gt=0, le=1000, description="images per second [Hz]; not set: its own"
     )
     loop: bool = Field(default=False, description="begin again at the end")
+    width: int | None = Field(
+        default=None, gt=0, le=8192, description="image width [px]; other images are refused"
+    )
+    height: int | None = Field(
+        default=None, gt=0, le=8192, description="image height [px]; other images are refused"
+    )
 
 
 class VideoCamera(CameraSource):
-    """Plays a recording; the acquisition time is when an image is shown.
+    """Plays a recording; the acquisition time is when an image is shown. A folder has 15 Hz.
 
     Raises:
         ConfigError: nothing at the path that could be played.
@@ -38,6 +48,7 @@ class VideoCamera(CameraSource):
         self._images = _folder(config.path) if config.path.is_dir() else []
         self._file = None if self._images else _opened(config.path)
         super().__init__(name, config.rate_hz or self._own_rate(), repeats_allowed=True)
+        self._require(config.width, config.height)
         self._player = self._play()
         self._due_s: float | None = None
 
@@ -49,7 +60,7 @@ class VideoCamera(CameraSource):
             raise ConfigError(f"{self._config.path}: states no rate. Give the parameter rate_hz.")
         return rate_hz
 
-    def _grab(self) -> tuple[UInt8[np.ndarray, "h w 3"], int, float]:
+    def _grab(self) -> Grabbed:
         image = next(self._player, None)
         if image is None:
             raise EndOfVideoError(
@@ -59,7 +70,7 @@ class VideoCamera(CameraSource):
         due_s = now_s if self._due_s is None else max(self._due_s, now_s)
         self._stopping.wait(due_s - now_s)
         self._due_s = due_s + 1.0 / self.rate_hz
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.time_ns(), time.monotonic()
+        return Grabbed(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), Instant.now())
 
     def _play(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """All images in order, for ever when looping."""
@@ -74,9 +85,20 @@ class VideoCamera(CameraSource):
                 raise DataError(f"{path}: not a readable image. Remove it or write it again.")
             yield image
         if self._file is not None:
-            self._file.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            while (read := self._file.read())[0]:
-                yield read[1]
+            yield from self._frames(self._file)
+
+    def _frames(self, file: cv2.VideoCapture) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        file.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        shown = 0
+        while (read := file.read())[0]:
+            shown += 1
+            yield read[1]
+        stated = file.get(cv2.CAP_PROP_FRAME_COUNT)
+        if shown < (1 - _MISSING_SHARE) * stated:
+            raise DataError(
+                f"{self._config.path}: ends after {shown} of {stated:.0f} images: the file is cut "
+                "off or damaged. Copy it again, or convert it with ffmpeg."
+            )
 
     def _release(self) -> None:
         if self._file is not None:

@@ -1,7 +1,8 @@
-"""Node `camera`: publishes a UVC camera, a video file or a folder of images."""
+"""Node `camera`: publishes a USB camera, a RealSense, a video, a folder of images or a bag."""
 
 import threading
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,11 +12,16 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from njf_perception.camera import Camera
+from njf_perception.cameras import bandwidth
 from njf_perception.cameras.base import CameraSource, EndOfVideoError, Frame
-from njf_perception.cameras.calibration import Calibration, Undistorter, load_calibration
-from njf_perception.cameras.uvc import UvcCamera, UvcConfig
-from njf_perception.cameras.video import VideoCamera, VideoConfig
-from njf_perception.config import parse_config
+from njf_perception.cameras.calibration import (
+    Calibration,
+    Undistorter,
+    load_calibration,
+    require_size,
+)
+from njf_perception.cameras.make import SourceConfig, open_source, parse_settings, settings
+from njf_perception.cameras.uvc import UvcConfig
 from njf_perception.errors import NjfError, StaleDataError
 from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, ns_to_stamp
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
@@ -23,23 +29,40 @@ from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 
 _PATIENCE_S = 1.0
+_SLOW_SHARE = 0.7  # of the wanted rate
 
 
 class CameraNode(Node):
     """Publishes `<camera>/image_raw` and `<camera>/camera_info`, stamped with the acquisition time.
 
-    Without a calibration the camera info says so (K is zero, REP 104). With one, lens distortion
-    is removed before publishing unless `undistort` is false: the models expect a pinhole camera.
+    A camera that measures depth also gets `<camera>/aligned_depth_to_color/image_raw` [mm]. Without
+    a calibration, a file's or the camera's own, the camera info says so (K is zero, REP 104). With
+    one, lens distortion is removed before publishing unless `undistort` is false: the models expect
+    a pinhole camera.
     """
 
-    def __init__(self, overrides: list[Parameter] | None = None) -> None:
+    def __init__(
+        self,
+        overrides: list[Parameter] | None = None,
+        open_camera: Callable[[str, SourceConfig], CameraSource] = open_source,
+    ) -> None:
         super().__init__("camera", parameter_overrides=overrides)
         self._name: str = declare(self, "camera", "camera_0", "Topic namespace and frame prefix")
-        self._calibration = self._load_calibration()
-        self._undistorter = self._make_undistorter()
-        self._source = self._open_source()
+        path = declare(
+            self,
+            "calibration",
+            "",
+            "Calibration YAML (ROS format); empty: the camera's own",
+        )
+        undistort = declare(self, "undistort", True, "Remove lens distortion when calibrated")
+        calibration = load_calibration(path) if path else None
+        self._source = self._open(open_camera)
+        self._calibration = calibration or self._source.calibration
+        self._undistorter = _make_undistorter(self._calibration) if undistort else None
         self._images = self.create_publisher(Image, f"{self._name}/image_raw", 5)
         self._infos = self.create_publisher(CameraInfo, f"{self._name}/camera_info", 5)
+        topic = f"{self._name}/aligned_depth_to_color/image_raw"
+        self._depths = self.create_publisher(Image, topic, 5) if self._measures_depth else None
         self._problem, self._ended = "", False
         self._published = Figures()
         DiagnosticsPublisher(self, self._name, self._health)
@@ -55,44 +78,27 @@ class CameraNode(Node):
         self._source.close()
         super().destroy_node()
 
-    def _load_calibration(self) -> Calibration | None:
-        path = declare(self, "calibration", "", "Calibration YAML (ROS format); empty: none")
-        return load_calibration(path) if path else None
-
-    def _make_undistorter(self) -> Undistorter | None:
-        wanted = declare(self, "undistort", True, "Remove lens distortion when calibrated")
-        if self._calibration is None or not wanted or not self._calibration.distortion.any():
-            return None
-        return Undistorter(self._calibration)
-
-    def _open_source(self) -> CameraSource:
-        """Open what the parameters name: a path wins over a device."""
-        path = declare(self, "path", "", "Video file or folder of images; empty: use device")
-        rate_hz = declare(self, "rate_hz", 0.0, "Images per second; 0: default [Hz]", 0.0, 1000.0)
-        settings = {"rate_hz": rate_hz} if rate_hz else {}
-        loop = declare(self, "loop", False, "Play the video for ever")
-        uvc = {
-            "device": declare(self, "device", "0", "/dev/v4l/by-id/..., or an index"),
-            "width": declare(self, "width", 640, "Image width [px]", 1, 8192),
-            "height": declare(self, "height", 480, "Image height [px]", 1, 8192),
-            "fourcc": declare(self, "fourcc", "MJPG", "Pixel format, four characters"),
-        } | self._fixed_controls()
-        if path:
-            video = {"path": Path(path), "loop": loop} | settings
-            return VideoCamera(self._name, parse_config(video, VideoConfig, "parameters"))
-        return UvcCamera(self._name, parse_config(uvc | settings, UvcConfig, "parameters"))
-
-    def _fixed_controls(self) -> dict[str, float]:
-        limits = {
-            "exposure": "Fixed exposure [device unit]; negative: automatic",
-            "white_balance_k": "Fixed white balance [K]; negative: automatic",
-            "focus": "Fixed focus [device unit]; negative: automatic",
-        }
+    def _open(self, open_camera: Callable[[str, SourceConfig], CameraSource]) -> CameraSource:
         values = {
-            name: declare(self, name, -1.0, description, -1.0, 1e6)
-            for name, description in limits.items()
+            s.name: declare(self, s.name, s.default, s.description, s.minimum, s.maximum)
+            for s in settings()
         }
-        return {name: value for name, value in values.items() if value >= 0}
+        config = parse_settings(values)
+        if isinstance(config, UvcConfig):
+            self._tell_bandwidth(config)
+        self._measures_depth = getattr(config, "depth", False)
+        source = open_camera(self._name, config)
+        for warning in source.warnings:
+            self.get_logger().warning(warning)
+        return source
+
+    def _tell_bandwidth(self, config: UvcConfig) -> None:
+        mode = bandwidth.Mode(
+            self._name, config.device, config.width, config.height, config.rate_hz, config.fourcc
+        )
+        report = bandwidth.report([mode])
+        tell = self.get_logger().info if report.fits else self.get_logger().warning
+        tell(f"USB bandwidth: {report.sentence}")
 
     def _publish_all(self) -> None:
         """Body of the publishing thread."""
@@ -115,42 +121,58 @@ class CameraNode(Node):
 
     def _publish(self, frame: Frame) -> None:
         header = Header(stamp=ns_to_stamp(frame.wall_ns), frame_id=f"{self._name}_optical_frame")
-        image = frame.image if self._undistorter is None else self._undistorter(frame.image)
+        image, depth_mm = frame.image, frame.depth_mm
+        if self._undistorter is not None:
+            image = self._undistorter(image)
+            depth_mm = None if depth_mm is None else self._undistorter.depth(depth_mm)
         self._infos.publish(self._info(image, header))
         self._images.publish(image_to_msg(image, header, "rgb8"))
+        if depth_mm is not None and self._depths is not None:
+            self._depths.publish(image_to_msg(depth_mm, header, "16UC1"))
         self._published.add(0.0)
 
     def _info(self, image: UInt8[np.ndarray, "h w 3"], header: Header) -> CameraInfo:
         height, width = image.shape[:2]
-        if self._calibration is None:
+        calibration = self._calibration
+        if calibration is None:
             return CameraInfo(header=header, width=width, height=height)
+        require_size(image, calibration.image_width, calibration.image_height)
         msg = camera_info_msg(
-            Camera(self._name, width, height, self._calibration.intrinsics, np.eye(4)), header
+            Camera(self._name, width, height, calibration.intrinsics, np.eye(4)), header
         )
         if self._undistorter is None:
-            msg.distortion_model = self._calibration.distortion_model
-            msg.d = self._calibration.distortion.tolist()
+            msg.distortion_model = calibration.distortion_model
+            msg.d = calibration.distortion.tolist()
         return msg
 
     def _report(self, error: NjfError) -> None:
-        if str(error) != self._problem:
-            self._problem = str(error)
+        """Show an error; log it once, though the age of the newest image changes in its text."""
+        known, self._problem = self._problem, str(error)
+        if not known or not isinstance(error, StaleDataError):
             self.get_logger().error(self._problem)
 
     def _health(self) -> Health:
         rate_hz, _ = self._published.read()
-        values = {
+        source = self._source
+        values: dict[str, float | int | str] = {
             "rate_hz": rate_hz,
-            "wanted_rate_hz": self._source.rate_hz,
+            "wanted_rate_hz": source.rate_hz,
             "published": self._published.total,
-            "dropped": self._source.dropped,
-            "duplicates": self._source.duplicates,
+            **asdict(source.counters),
         }
-        if self._problem:
-            return Health(self._problem, error=not self._ended, warning=True, values=values)
-        slow = rate_hz < 0.7 * self._source.rate_hz
-        message = f"{rate_hz:.1f} Hz instead of {self._source.rate_hz:g} Hz" if slow else "ok"
-        return Health(message, warning=slow, values=values)
+        if self._problem and not self._ended:
+            return Health(self._problem, error=True, values=values)
+        told = [self._problem, source.trouble(), *source.warnings]
+        if not self._ended and rate_hz < _SLOW_SHARE * source.rate_hz:
+            told.append(f"{rate_hz:.1f} Hz instead of {source.rate_hz:g} Hz")
+        message = "; ".join(text for text in told if text)
+        return Health(message or "ok", warning=bool(message), values=values)
+
+
+def _make_undistorter(calibration: Calibration | None) -> Undistorter | None:
+    if calibration is None or not calibration.distortion.any():
+        return None
+    return Undistorter(calibration)
 
 
 def main() -> int:

@@ -73,7 +73,7 @@ def start(spin: Callable[..., None]) -> Callable[..., tuple[CameraNode, Listener
 
 
 def camera_node(**values: object) -> CameraNode:
-    given = {"camera": "camera_3", "rate_hz": 20.0} | values
+    given = {"camera": "camera_3", "source": "video", "rate_hz": 20.0} | values
     return CameraNode([Parameter(name, value=value) for name, value in given.items()])
 
 
