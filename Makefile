@@ -40,8 +40,9 @@ fuzz: setup ## random frames into every decoder, random commands through the gat
 soak: setup ## servo to random goals for long: memory, deadlines, rate [ROBOT=finger MINUTES=30]
 	$(BIN)/njf soak --robot $(ROBOT) --minutes $(MINUTES) --seed $(SEED)
 
-bench: setup ## speed of the control step's parts, as ratios
+bench: setup ## speed of the control step's parts, as ratios; what the drivers cost
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_driver.py
 
 fmt: setup ## format and mend imports
 	$(BIN)/ruff check --fix-only
