@@ -6,6 +6,8 @@ OpaqueFunction. Lifecycle nodes are configured and activated once the simulated 
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -64,6 +66,7 @@ def _actions(context: LaunchContext, graph: Graph) -> list:
             )
         )
         for spec, node in zip(resolved.nodes, nodes, strict=True)
+        if not spec.external  # a viewer may be closed
     ]
     if resolved.arguments["autostart"]:
         actions += _bring_up(resolved.nodes)
@@ -80,6 +83,7 @@ def _node(spec: NodeSpec, resolved: ResolvedGraph) -> Node:
         namespace=spec.namespace,
         parameters=[spec.parameters, *([override] if override else [])],
         remappings=list(spec.remappings.items()),
+        arguments=list(spec.arguments),
         ros_arguments=["--log-level", str(resolved.arguments["log_level"])],
         output="screen",
         prefix=f"nice -n {spec.niceness}" if spec.niceness else None,
@@ -97,6 +101,8 @@ def _bring_up(specs: list[NodeSpec]) -> list:
     paths = [spec.ready_path for spec in specs if spec.ready_path]
     if not paths:
         return [transition]
+    for path in paths:
+        Path(path).unlink(missing_ok=True)  # of an earlier run
     test = " && ".join(f"test -L '{path}'" for path in paths)  # it may point at an address
     wait = ExecuteProcess(
         cmd=["timeout", str(READY_TIMEOUT_S), "sh", "-c", f"until {test}; do sleep 0.1; done"],

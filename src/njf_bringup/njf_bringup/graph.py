@@ -33,11 +33,15 @@ class NodeDescription(Config):
     lifecycle: bool = Field(False, description="managed: configured and activated at the start")
     stops_first: bool = Field(False, description="makes the robot safe before the others end")
     ends_run: bool = Field(False, description="the run is over when this node exits with 0")
+    external: bool = Field(
+        False, description="a viewer of the ROS installation, no Python module; may be closed"
+    )
     on_terminal: bool = Field(False, description="shows its progress there instead of logging")
     niceness: int = Field(0, ge=0, le=19, description="how far it gives way to others, see nice(1)")
     ready_path: str = Field("", description="file whose existence says that the node is ready")
     parameters: dict[str, bool | int | float | str | list[str]] = Field(default_factory=dict)
     remappings: dict[str, str] = Field(default_factory=dict)
+    arguments: list[str] = Field(default_factory=list, description="of the command line")
 
 
 class Graph(Config):
@@ -69,9 +73,11 @@ class NodeSpec:
     lifecycle: bool = False
     stops_first: bool = False
     ends_run: bool = False
+    external: bool = False
     on_terminal: bool = False
     niceness: int = 0
     ready_path: str = ""
+    arguments: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import yaml
 
 from njf_bringup.graph import NodeSpec
 from njf_bringup.paths import root
+from njf_perception.errors import ConfigError
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,12 +72,33 @@ def start_node(
 
 def command_line(spec: NodeSpec, parameters: Path, extra: list[str]) -> list[str]:
     """The command that runs `spec`; `extra` are further ROS arguments, which win."""
-    command = [sys.executable, "-m", spec.module, "--ros-args", "-r", f"__node:={spec.name}"]
+    program = [executable(spec)] if spec.external else [sys.executable, "-m", spec.module]
+    command = [*program, *spec.arguments, "--ros-args", "-r", f"__node:={spec.name}"]
     if spec.namespace:
         command += ["-r", f"__ns:=/{spec.namespace.strip('/')}"]
     for source, target in spec.remappings.items():
         command += ["-r", f"{source}:={target}"]
     return [*command, "--params-file", str(parameters), *extra]
+
+
+def executable(spec: NodeSpec) -> str:
+    """The program of an external node: on the path, or where ROS installs a package's programs.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    places = [
+        Path(prefix) / "lib" / spec.package / spec.executable for prefix in prefixes if prefix
+    ]
+    found = shutil.which(spec.executable) or next((str(p) for p in places if p.is_file()), None)
+    if found is None:
+        raise ConfigError(
+            f"{spec.executable} is not installed here. On a robot PC: sudo apt install "
+            f"ros-jazzy-{spec.package.replace('_', '-')}, and source /opt/ros/jazzy/setup.bash. "
+            "Or leave the option out."
+        )
+    return found
 
 
 def environment_defaults(run_dir: Path) -> dict[str, str]:

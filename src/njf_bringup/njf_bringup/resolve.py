@@ -87,6 +87,7 @@ def _from_robot(robot: RobotConfig, path: Path, arguments: Mapping[str, Value]) 
         "control_camera": control,
         "camera_names": robot.camera_names if arguments["cameras"] == "all" else [control],
         "servo_port": f"{arguments['run_dir']}/servo_port" if arguments["sim"] else "",
+        "config_dir": str(root() / "config"),
     }
 
 
@@ -118,9 +119,11 @@ def _spec(node: NodeDescription, values: Mapping[str, Value]) -> NodeSpec:
         lifecycle=node.lifecycle,
         stops_first=node.stops_first,
         ends_run=node.ends_run,
+        external=node.external,
         on_terminal=node.on_terminal,
         niceness=node.niceness,
         ready_path=str(substitute(node.ready_path, values)),
+        arguments=tuple(str(substitute(text, values)) for text in node.arguments),
     )
 
 

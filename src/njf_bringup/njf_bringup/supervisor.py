@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol
 
 from njf_bringup.graph import NodeSpec, ResolvedGraph
-from njf_bringup.process import NodeProcess, environment_defaults, start_node
+from njf_bringup.process import NodeProcess, environment_defaults, executable, start_node
 from njf_perception.errors import NjfError, StoppedError
 
 DEACTIVATE_TIMEOUT_S = 1.0
@@ -80,12 +80,13 @@ class Supervisor:
         self.stop()
 
     def check(self) -> None:
-        """Raise NodeDiedError when a node has ended, except one that ends the run with 0."""
+        """Raise NodeDiedError when a node has ended, but for viewers and one that ends the run."""
         if self._stopping:
             return
         for process in self.processes.values():
             code = process.exit_code
-            if code is None or (code == 0 and process.spec.ends_run):
+            may_end = process.spec.external or (code == 0 and process.spec.ends_run)
+            if code is None or may_end:
                 continue
             raise NodeDiedError(f"{_death(process)} Last lines of {process.log}:\n{process.tail()}")
 
@@ -119,6 +120,9 @@ class Supervisor:
     def _start(self) -> None:
         run_dir = self._graph.run_dir
         environment = {**os.environ, **environment_defaults(run_dir)}
+        for spec in self._graph.nodes:
+            if spec.external:
+                executable(spec)  # what is missing is told before anything runs
         for spec in self._graph.nodes:
             Path(spec.ready_path or "/nonexistent").unlink(missing_ok=True)
             self.processes[spec.name] = start_node(

@@ -58,6 +58,18 @@ def test_a_robot_file_anywhere_is_a_robot(tmp_path: Path) -> None:
         resolve(load_graph(), {"robot": str(tmp_path / "other.yaml")})
 
 
+def test_viewers_are_programs_of_ros_with_files_of_ours() -> None:
+    nodes = {n.name: n for n in resolve(load_graph(), {"rviz": True, "foxglove": True}).nodes}
+    assert nodes["rviz"].external and nodes["foxglove_bridge"].external
+    flag, path = nodes["rviz"].arguments
+    assert flag == "-d" and Path(path).is_file()
+
+
+def test_a_dry_run_is_the_drivers_business() -> None:
+    driver = resolve(load_graph(), {"dry_run": True, "task": "none"}).nodes[1]
+    assert driver.name == "driver" and driver.parameters["dry_run"] is True
+
+
 def test_types_survive_substitution() -> None:
     simulator = resolve(load_graph(), {"cameras": "all", "seed": 7}).nodes[0]
     assert simulator.parameters["seed"] == 7

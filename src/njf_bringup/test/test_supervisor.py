@@ -16,6 +16,7 @@ from njf_bringup.graph import NodeSpec, ResolvedGraph, Value, load_graph
 from njf_bringup.nodes.lifecycle import RosLifecycle
 from njf_bringup.resolve import resolve
 from njf_bringup.supervisor import NodeDiedError, StartupError, Supervisor
+from njf_perception.errors import ConfigError
 
 pytestmark = pytest.mark.ros
 
@@ -126,6 +127,31 @@ def test_killed_node_is_named_with_its_signal(make_graph) -> None:
         os.kill(pids(supervisor)[0], signal.SIGKILL)
         with pytest.raises(NodeDiedError, match="plain was killed by SIGKILL"):
             supervisor.wait()
+
+
+def viewer() -> NodeSpec:
+    return NodeSpec("viewer", "a_viewer", "viewer", external=True, arguments=("-d", "file.rviz"))
+
+
+def test_a_viewer_that_is_closed_ends_nothing(tmp_path, make_graph, monkeypatch) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "ros" / "lib" / "a_viewer" / "viewer"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\necho "$@" > {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path / 'ros'}")
+    with Supervisor(make_graph(plain(), viewer()), RosLifecycle) as supervisor:
+        supervisor.processes["viewer"].popen.wait(20.0)
+        supervisor.check()
+        assert supervisor.processes["plain"].exit_code is None
+    assert told.read_text().startswith("-d file.rviz --ros-args -r __node:=viewer")
+
+
+def test_a_viewer_that_is_not_installed_is_told_before_anything_runs(make_graph) -> None:
+    supervisor = Supervisor(make_graph(plain(), viewer()), RosLifecycle)
+    with pytest.raises(ConfigError, match=r"viewer is not installed.*ros-jazzy-a-viewer.*leave"):
+        supervisor.__enter__()
+    assert supervisor.processes == {}
 
 
 def test_the_run_ends_with_the_node_that_ends_it(make_graph) -> None:

@@ -17,6 +17,13 @@ def up(
     visualize: Annotated[
         bool, typer.Option(help="Offer pictures to RViz and Foxglove, made when watched.")
     ] = True,
+    rviz: Annotated[bool, typer.Option("--rviz", help="Open RViz (needs ROS 2).")] = False,
+    foxglove: Annotated[
+        bool, typer.Option("--foxglove", help="Run foxglove_bridge (needs ROS 2).")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Measure and publish, never move the robot.")
+    ] = False,
     record: Annotated[str, typer.Option(help="Write a bag: none, stream or stills.")] = "none",
     bag: Annotated[MaybePath, typer.Option(help="Where; default <run-dir>/bag.")] = None,
     run_dir: RunDir = Path("out/run"),
@@ -35,6 +42,9 @@ def up(
         cameras=cameras,
         checkpoint=checkpoint,
         visualize=visualize,
+        rviz=rviz,
+        foxglove=foxglove,
+        dry_run=dry_run,
         record=record,
         bag=bag,
         run_dir=run_dir,
