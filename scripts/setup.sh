@@ -8,7 +8,6 @@ python=${PYTHON:-python3}
 venv=$PWD/.venv
 [ -x "$venv/bin/pip" ] && python=$venv/bin/python
 stamps=$venv/stamps
-torch_cpu_index=https://download.pytorch.org/whl/cpu
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -58,11 +57,6 @@ install_dependencies() {
     say "installing the pinned packages (1 to 10 minutes)"
     pip="$venv/bin/pip --disable-pip-version-check"
     $pip install -q "pip==25.3"
-    torch=$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
-    # Without a GPU, torch's own CPU build saves gigabytes; PyPI has the CUDA build only.
-    command -v nvidia-smi >/dev/null || $pip install -q --retries 0 --timeout 20 \
-        --extra-index-url "$torch_cpu_index" -c constraints.txt "$torch+cpu" 2>/dev/null ||
-        say "no CPU build of $torch within reach, taking the one of PyPI"
     $pip install -q -c constraints.txt --group pip-lane
     mark_done dependencies pyproject.toml constraints.txt
 }
