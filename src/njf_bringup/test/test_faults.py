@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
@@ -105,7 +106,7 @@ def ns(msg: CommandApplied | SafetyState) -> int:
     return msg.header.stamp.sec * 10**9 + msg.header.stamp.nanosec
 
 
-def faulty_graph(folder: Path) -> ResolvedGraph:
+def faulty_graph(folder: Path, camera_module: str) -> ResolvedGraph:
     """The graph of `njf up` with the camera as a process of its own and a servo in no hurry."""
     params = folder / "slow.yaml"
     params.write_text(SLOW_SERVO)
@@ -119,7 +120,7 @@ def faulty_graph(folder: Path) -> ResolvedGraph:
         replace(node, remappings=hidden) if node.name == "simulator" else node
         for node in graph.nodes
     ]
-    relay = NodeSpec("camera", "tiny_nodes", "relay", parameters={"camera": camera})
+    relay = NodeSpec("camera", "tiny_nodes", camera_module, parameters={"camera": camera})
     return replace(graph, nodes=[*nodes, relay])
 
 
@@ -131,8 +132,8 @@ def moving(
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
     @contextmanager
-    def start(watch_processes: bool = False) -> Iterator[Motion]:
-        graph = faulty_graph(tmp_path)
+    def start(watch_processes: bool = False, camera: str = "relay") -> Iterator[Motion]:
+        graph = faulty_graph(tmp_path, camera)
         with Supervisor(graph, RosLifecycle) as supervisor:
             check = supervisor.check if watch_processes else (lambda: None)
             node, witness = make_witness(spin)
@@ -175,6 +176,26 @@ def test_killed_camera_stops_the_motors_and_ends_the_action(moving, wait_until) 
         time.sleep(1.0)  # nothing may move any more
         assert motion.witness.stopping_ns() < WATCHDOG_NS
         assert motion.witness.last_motion_ns() - killed_ns < STOPPED_WITHIN_NS
+        assert motion.witness.applied[-1][2] & CommandApplied.HELD
+
+
+def test_hung_camera_stops_the_motors_and_says_so(moving, wait_until) -> None:
+    with moving(camera="hanging_camera") as motion:
+        said: list[str] = []
+        motion.node.create_subscription(
+            DiagnosticArray,
+            "/diagnostics",
+            lambda msg: said.extend(s.message for s in msg.status),
+            10,
+        )
+        hung_ns = motion.node.get_clock().now().nanoseconds
+        motion.supervisor.processes["camera"].popen.send_signal(signal.SIGUSR1)
+        wait_until(lambda: motion.witness.entered(SafetyState.HOLDING), LONG_S, "HOLDING")
+        assert motion.outcome.result(LONG_S).reason == "STALE_IMAGE"
+        wait_until(lambda: any("a hung camera" in text for text in said), LONG_S, "the reason")
+        time.sleep(1.0)  # nothing may move any more
+        assert motion.witness.stopping_ns() < WATCHDOG_NS
+        assert motion.witness.last_motion_ns() - hung_ns < STOPPED_WITHIN_NS
         assert motion.witness.applied[-1][2] & CommandApplied.HELD
 
 
