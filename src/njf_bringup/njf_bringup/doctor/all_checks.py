@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from njf_bringup.doctor import hardware, machine, software
+from njf_bringup.doctor import cameras, hardware, machine, software
 from njf_bringup.doctor.check import Check
+from njf_control.drivers.allegro.config import AllegroConfig
 from njf_control.drivers.pressure.config import PressureBoardConfig, VtemConfig
 from njf_control.robot import DynamixelConfig, RobotConfig
 
@@ -13,7 +14,8 @@ def run_checks(robot: RobotConfig, checkpoint: Path, sim: bool) -> Iterator[Chec
     """Run all checks one after the other; slow ones come last."""
     checks: list[Callable[[], Check]] = [
         software.python,
-        software.packages,
+        lambda: software.packages(robot),
+        software.versions,
         software.messages,
         software.dds_profile,
         machine.cores,
@@ -32,11 +34,26 @@ def run_checks(robot: RobotConfig, checkpoint: Path, sim: bool) -> Iterator[Chec
 
 
 def _hardware(robot: RobotConfig) -> list[Callable[[], Check]]:
-    checks: list[Callable[[], Check]] = [lambda: hardware.camera_devices(len(robot.cameras))]
-    if isinstance(robot.driver, VtemConfig):
-        host, tcp_port = robot.driver.host, robot.driver.port
-        checks += [lambda: hardware.network_device(host, tcp_port)]
-    if isinstance(robot.driver, DynamixelConfig | PressureBoardConfig):
-        port = robot.driver.port
-        checks += [lambda: hardware.serial_port(port), lambda: hardware.latency_timer(port)]
-    return checks
+    return [
+        *_bus(robot),
+        lambda: cameras.camera_count(robot),
+        lambda: cameras.camera_modes(robot),
+        lambda: cameras.camera_bandwidth(robot),
+    ]
+
+
+def _bus(robot: RobotConfig) -> list[Callable[[], Check]]:
+    """What lies between this computer and the robot's device; nothing for a simulated robot."""
+    driver = robot.driver
+    if isinstance(driver, VtemConfig):
+        return [lambda: hardware.network_device(driver.host, driver.port)]
+    if isinstance(driver, AllegroConfig):
+        return [lambda: hardware.can_interface(driver.port)]
+    if isinstance(driver, DynamixelConfig | PressureBoardConfig):
+        port, baud = driver.port, driver.baud
+        return [
+            lambda: hardware.serial_port(port),
+            lambda: hardware.latency_timer(port),
+            lambda: hardware.baud_rate(port, baud),
+        ]
+    return []

@@ -1,10 +1,19 @@
-"""Serial ports, network devices and cameras of a real robot."""
+"""Serial ports, CAN interfaces and network devices of a real robot."""
 
 import os
+import re
 import socket
+import termios
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import serial
 
 from njf_bringup.doctor.check import Check
+from njf_control.drivers.allegro import link
+
+Details = Callable[[str], dict[str, Any] | None]
 
 LONGEST_LATENCY_MS = 1
 CONNECT_S = 2.0
@@ -41,9 +50,32 @@ def network_device(host: str, port: int) -> Check:
         return Check("network device", "failed", f"{host}:{port}: {error}", mend)
 
 
-def camera_devices(wanted: int) -> Check:
-    """As many video devices as the robot has cameras."""
-    devices = sorted(str(path) for path in Path("/dev").glob("video*"))
-    state = "ok" if len(devices) >= wanted else "failed"
-    detail = f"{', '.join(devices) or 'no /dev/video*'}; the robot has {wanted} cameras"
-    return Check("cameras", state, detail, "plug in the cameras; v4l2-ctl --list-devices")
+def baud_rate(port: str, baud: int) -> Check:
+    """The adapter takes the robot's speed."""
+    try:
+        with serial.Serial(port, baud, timeout=0) as opened:
+            granted = opened.baudrate
+    except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
+        mend = (
+            f"stty -F {port} {baud}   # refused too? Then another adapter, or a lower driver.baud"
+        )
+        return Check("baud rate", "failed", f"{port} at {baud} bit/s: {error}", mend)
+    return Check("baud rate", "ok", f"{granted} bit/s")
+
+
+def can_interface(port: str, details: Details = link.details) -> Check:
+    """The CAN interface of `socketcan:<channel>` is up, at the hand's bit rate, and on the bus."""
+    interface, _, channel = port.partition(":")
+    if interface != "socketcan":
+        return Check("can", "note", f"{port} is looked at when the driver connects")
+    found = details(channel)
+    trouble = link.describe(channel, found)
+    if trouble:
+        commands = re.findall(r"`(sudo [^`]+)`", trouble)
+        sentence = trouble.partition(" Run ")[0]
+        return Check("can", "failed", sentence, " && ".join(commands))
+    can = (found or {}).get("linkinfo", {}).get("info_data", {})
+    bitrate = can.get("bittiming", {}).get("bitrate", "unknown")
+    errors = can.get("berr_counter", {})
+    counted = f", errors tx {errors['tx']} rx {errors['rx']}" if {"tx", "rx"} <= set(errors) else ""
+    return Check("can", "ok", f"{channel}, {bitrate} bit/s, {can.get('state', 'up')}{counted}")

@@ -31,13 +31,16 @@ def shared_memory() -> Check:
     return Check("shared memory", state, detail, "rm /dev/shm/fastrtps_*   # docker: --shm-size=1g")
 
 
-def gpu() -> Check:
-    """A GPU is welcome, never needed."""
+def gpu(nvidia: Path = Path("/proc/driver/nvidia/version")) -> Check:
+    """A GPU is welcome, never needed; one that lies idle is told."""
     import torch
 
-    if not torch.cuda.is_available():
-        return Check("gpu", "note", "none; everything runs on the CPU")
-    return Check("gpu", "ok", torch.cuda.get_device_name(0))
+    if torch.cuda.is_available():
+        return Check("gpu", "ok", torch.cuda.get_device_name(0))
+    if nvidia.exists():
+        detail = f"NVIDIA's driver is here, but torch {torch.__version__} cannot use it"
+        return Check("gpu", "failed", detail, "pip install --force-reinstall torch; nvidia-smi")
+    return Check("gpu", "note", "none; everything runs on the CPU")
 
 
 def disk(folder: Path, robot: RobotConfig) -> Check:

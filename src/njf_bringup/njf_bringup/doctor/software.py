@@ -1,6 +1,7 @@
 """Python, packages, messages, DDS and the checkpoint."""
 
 import importlib.util
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,12 @@ PACKAGES = (
     "rosbags",
     "mcap",
 )
+FOR_DRIVERS = {
+    "dynamixel": ("pyserial",),
+    "allegro": ("python-can",),
+    "vtem": ("pymodbus",),
+    "pressure_board": ("pyserial",),
+}
 MODULES = ("cv2",)  # their distributions are named differently by apt and pip
 
 
@@ -31,13 +38,31 @@ def python() -> Check:
     return Check("python", "ok" if ok else "failed", found, "install Python 3.11 or 3.12; make")
 
 
-def packages() -> Check:
-    """The packages the nodes import are installed."""
-    missing = [name for name in PACKAGES if not _version(name)]
+def packages(robot: RobotConfig) -> Check:
+    """The packages that the nodes and the robot's driver import are installed."""
+    wanted = (*PACKAGES, *FOR_DRIVERS.get(robot.driver.kind, ()))
+    missing = [name for name in wanted if not _version(name)]
     missing += [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         return Check("packages", "failed", f"missing: {', '.join(missing)}", "make")
-    return Check("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in PACKAGES))
+    return Check("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in wanted))
+
+
+def versions(constraints: Path | None = None) -> Check:
+    """Which of the packages differ from those that the tests ran with; others may do as well."""
+    path = constraints or root() / "constraints.txt"
+    if not path.is_file():
+        return Check("versions", "note", "no constraints.txt to compare with")
+    tested = dict(re.findall(r"^([\w.-]+)==(\S+)$", path.read_text(), re.MULTILINE))
+    differ = [
+        f"{name} {_version(name)} (tested {tested[name]})"
+        for name in PACKAGES
+        # 2.13.0+cpu is 2.13.0, built for something.
+        if name in tested and _version(name).partition("+")[0] not in ("", tested[name])
+    ]
+    if differ:
+        return Check("versions", "note", f"differ from constraints.txt: {', '.join(differ)}")
+    return Check("versions", "ok", "those of constraints.txt")
 
 
 def messages() -> Check:
@@ -59,15 +84,25 @@ def dds_profile() -> Check:
 
 
 def checkpoint(path: Path, robot: RobotConfig) -> Check:
-    """The model file is readable and made for this robot."""
+    """The model file is readable, made for this robot, and fits the code's networks."""
+    from njf_control.jacobian import load_jacobian
     from njf_perception.checkpoint import load_checkpoint
 
+    mend = f"make train-{robot.name}"
     try:
         loaded = load_checkpoint(path)
         loaded.require(robot.name, robot.channel_names)
+        load_jacobian(loaded, loaded.scene_model())
     except CheckpointError as error:
-        return Check("checkpoint", "failed", str(error), f"make train-{robot.name}")
-    return Check("checkpoint", "ok", f"{path} ({loaded.content_id}) fits robot {robot.name}")
+        return Check("checkpoint", "failed", str(error), mend)
+    except RuntimeError as error:  # torch: other layers than the code's
+        detail = f"{path} does not fit this version's networks: {str(error).splitlines()[0]}"
+        return Check("checkpoint", "failed", detail, mend)
+    detail = f"{path} ({loaded.content_id}) fits robot {robot.name}"
+    if loaded.reference is None:
+        lack = "but has no reference view: a camera that was bumped goes unnoticed"
+        return Check("checkpoint", "note", f"{detail}, {lack}")
+    return Check("checkpoint", "ok", f"{detail}, with its reference view")
 
 
 def dds_round_trip() -> Check:

@@ -13,7 +13,7 @@ def describe_link(interface: str, channel: str) -> str:
     """Inspect a SocketCAN interface; empty when nothing is wrong or when it is another kind."""
     if interface != "socketcan":
         return ""
-    return describe(channel, _details(channel))
+    return describe(channel, details(channel))
 
 
 def up_command(channel: str) -> str:
@@ -49,7 +49,7 @@ def describe(channel: str, details: dict[str, Any] | None) -> str:
     return ""
 
 
-def _details(channel: str) -> dict[str, Any] | None:
+def details(channel: str) -> dict[str, Any] | None:
     """What the system knows about a link; None when there is none, empty when it cannot tell."""
     command = ["ip", "-details", "-json", "link", "show", channel]
     try:
