@@ -139,8 +139,10 @@ class RealSenseCamera(CameraSource):
         ]
         video = active[0].as_video_stream_profile()
         granted = (video.width(), video.height(), video.fps(), video.format())
-        if granted != (config.width, config.height, round(config.rate_hz), rs.format.rgb8):
-            raise ConfigError(f"{self.name}: asked {self._asked()}, got {_mode(video)}.")
+        if granted != (config.width, config.height, config.rate_hz, rs.format.rgb8):
+            raise ConfigError(
+                f"{self.name}: asked {self._asked()} in rgb8, got {granted}. Choose another mode."
+            )
         self.calibration = lens_calibration(
             self.name, video.get_intrinsics(), rs.rs2_project_point_to_pixel
         )
@@ -155,21 +157,30 @@ class RealSenseCamera(CameraSource):
             )
 
     def _choose(self, stream: Any, kind: Any) -> tuple[Any, Any]:
-        """Sensor and profile of the wanted mode; depth may have any size, it is aligned later."""
-        config = self._config
-        offered, sizes = [], (config.width, config.height)
-        for sensor in self._sensors:
-            for profile in sensor.get_stream_profiles():
-                if profile.stream_type() != stream or profile.format() != kind:
-                    continue
-                video = profile.as_video_stream_profile()
-                if (video.width(), video.height(), video.fps()) == (*sizes, round(config.rate_hz)):
-                    return sensor, profile
-                offered.append(_mode(video))
-        modes = ", ".join(dict.fromkeys(offered[:_SHOWN_MODES])) or "nothing of this kind"
+        """Sensor and profile of the wanted mode.
+
+        Depth is aligned to the image later and may be of another size: it is the largest there is,
+        where none is of the image's.
+        """
+        config, rs = self._config, self._rs
+        wanted = (config.width, config.height)
+        offered = {
+            (video.width(), video.height(), video.fps()): (sensor, profile)
+            for sensor in self._sensors
+            for profile in sensor.get_stream_profiles()
+            if profile.stream_type() == stream and profile.format() == kind
+            for video in (profile.as_video_stream_profile(),)
+        }
+        sizes = {mode[:2]: found for mode, found in offered.items() if mode[2] == config.rate_hz}
+        if stream == rs.stream.depth and wanted not in sizes and sizes:
+            return sizes[max(sizes)]
+        if wanted in sizes:
+            return sizes[wanted]
+        modes = [f"{w} x {h} px at {fps} Hz" for w, h, fps in sorted(offered, reverse=True)]
         raise ConfigError(
             f"{self.name}: RealSense {config.serial} has no {stream.name} of {self._asked()}. It "
-            f"offers {modes}; all of them: `rs-enumerate-devices`. On a USB 2 port it has fewer."
+            f"offers {', '.join(modes[:_SHOWN_MODES]) or 'nothing of this kind'}; all of them: "
+            "`rs-enumerate-devices`. On a USB 2 port it has fewer."
         )
 
     def _asked(self) -> str:
@@ -264,7 +275,3 @@ class RealSenseCamera(CameraSource):
                 sensor.close()
             except RuntimeError:  # a camera that was unplugged cannot be stopped
                 continue
-
-
-def _mode(video: Any) -> str:
-    return f"{video.width()} x {video.height()} px at {video.fps()} Hz"

@@ -18,6 +18,14 @@ def stable_names(folder: Path = BY_ID) -> list[Path]:
     return sorted(folder.glob("*-video-index0")) if folder.is_dir() else []
 
 
+def stable_name(device: str, folder: Path = BY_ID) -> Path | None:
+    """The lasting name of /dev/videoN or index N; None: it is one already, or there is none."""
+    if Path(device).parent == folder:
+        return None
+    node = Path(f"/dev/video{device}" if device.isdigit() else device).resolve()
+    return next((path for path in stable_names(folder) if path.resolve() == node), None)
+
+
 def available(folder: Path = BY_ID) -> str:
     """A sentence that lists the cameras, for messages."""
     names = [str(path) for path in stable_names(folder)]

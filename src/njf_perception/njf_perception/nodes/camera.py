@@ -22,6 +22,7 @@ from njf_perception.cameras.calibration import (
 )
 from njf_perception.cameras.make import SourceConfig, open_source, parse_settings, settings
 from njf_perception.cameras.uvc import UvcConfig
+from njf_perception.cameras.v4l import stable_name
 from njf_perception.errors import NjfError, StaleDataError
 from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, ns_to_stamp
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
@@ -85,14 +86,19 @@ class CameraNode(Node):
         }
         config = parse_settings(values)
         if isinstance(config, UvcConfig):
-            self._tell_bandwidth(config)
+            self._tell_place(config)
         self._measures_depth = getattr(config, "depth", False)
         source = open_camera(self._name, config)
         for warning in source.warnings:
             self.get_logger().warning(warning)
         return source
 
-    def _tell_bandwidth(self, config: UvcConfig) -> None:
+    def _tell_place(self, config: UvcConfig) -> None:
+        """Say what the camera needs of its USB links, and its lasting name."""
+        if (lasting := stable_name(config.device)) is not None:
+            self.get_logger().info(
+                f"device {config.device} may be another one tomorrow; its lasting name: {lasting}"
+            )
         mode = bandwidth.Mode(
             self._name, config.device, config.width, config.height, config.rate_hz, config.fourcc
         )

@@ -62,8 +62,11 @@ class SoftwareDevice:
         stream = self.rs.video_stream()
         stream.type, stream.fmt, stream.bpp = kind, pixels, size
         stream.index, stream.uid, stream.fps = 0, size, 30
-        stream.width, stream.height = WIDTH, HEIGHT
-        stream.intrinsics = intrinsics(self.rs, "inverse_brown_conrady" if size == 3 else "none")
+        lens = intrinsics(self.rs, "inverse_brown_conrady" if size == 3 else "none")
+        if size == 2:  # depth is of half the size, and has to be aligned
+            lens.width, lens.height, lens.fx, lens.fy = WIDTH // 2, HEIGHT // 2, 30.0, 30.5
+            lens.ppx, lens.ppy = 15.5, 11.5
+        stream.width, stream.height, stream.intrinsics = lens.width, lens.height, lens
         return sensor.add_video_stream(stream, True).as_video_stream_profile()
 
     def _same_place(self, one: Any, other: Any) -> None:
@@ -78,7 +81,7 @@ class SoftwareDevice:
             number += 1
             stamp_ms = 1e3 * (time.time() + self.skew_s)
             color = np.full((HEIGHT, WIDTH, 3), number % 200, np.uint8)
-            depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+            depth = np.full((HEIGHT // 2, WIDTH // 2), 1000, np.uint16)
             for sensor, profile, pixels in zip(
                 (self.color, self.depth), self.profiles, (color, depth), strict=True
             ):
@@ -187,6 +190,21 @@ def test_controls_are_fixed_and_what_lacks_is_warned_of(software, opened, rs):
 def test_what_the_camera_cannot_do_is_refused_with_what_it_can(software, changes, text):
     with pytest.raises(ConfigError, match=text):
         RealSenseCamera("camera_0", CONFIG.model_copy(update=changes), software.device)
+
+
+def test_a_camera_that_is_gone_is_told(software, opened, monkeypatch):
+    camera = opened()
+    camera.wait_next(0, 10.0)
+    software.close()
+
+    class Gone:
+        @staticmethod
+        def is_connected() -> bool:
+            return False
+
+    monkeypatch.setattr(camera, "_device", Gone)
+    with pytest.raises(DeviceNotConnectedError, match="RealSense 12 is gone. Check its cable"):
+        camera.wait_next(10**6, timeout_s=20.0)
 
 
 def test_without_a_camera_it_says_so(rs):

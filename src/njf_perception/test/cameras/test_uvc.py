@@ -170,4 +170,11 @@ def test_stable_names_are_those_that_give_images(tmp_path):
         "usb-B-video-index0",
     ]
     assert "usb-A-video-index0" in v4l.available(tmp_path)
+    lasting = tmp_path / "usb-C-video-index0"
+    lasting.symlink_to(tmp_path / "video3")
+    assert v4l.stable_name(str(tmp_path / "video3"), tmp_path / "none") is None
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "video3").symlink_to(tmp_path / "video3")
+    assert v4l.stable_name(str(tmp_path / "dev" / "video3"), tmp_path) == lasting
+    assert v4l.stable_name(str(lasting), tmp_path) is None
     assert "no camera" in v4l.available(tmp_path / "none")
