@@ -49,7 +49,7 @@ def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
 def _choices(field: FieldInfo) -> str:
     if get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) < 2:
         return ""
-    return f" ({', '.join(get_args(field.annotation))})"
+    return f" ({', '.join(map(str, get_args(field.annotation)))})"
 
 
 def _default(field: FieldInfo) -> str:

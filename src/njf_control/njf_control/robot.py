@@ -26,6 +26,14 @@ class ChannelConfig(Config):
     motor_id: int | None = Field(
         default=None, ge=0, le=252, description="id of the motor, on a bus whose motors have ids"
     )
+    motor_direction: Literal[1, -1] = Field(
+        default=1,
+        description="-1 where the motor is mounted so that it turns against the channel",
+    )
+    motor_zero_rad: float = Field(
+        default=0.0,
+        description="where the motor stands when its channel is 0, from its own centre [rad]",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "ChannelConfig":
@@ -40,10 +48,26 @@ class DynamixelConfig(Config):
     kind: Literal["dynamixel"] = Field(
         description="driver family: dynamixel, servos on a bus; simulated, no hardware at all"
     )
-    model: Literal["xl320"] = Field(description="motor model, names the control table")
+    model: Literal["xl320", "ax12", "mx28", "xl430_w250", "xm430_w350", "xc330_t288"] = Field(
+        description="motor model, names the control table"
+    )
     port: str = Field(description="serial device; simulated servos are elsewhere")
     baud: int = Field(gt=0, description="serial speed [bit/s]")
     rate_hz: float = Field(gt=0, le=500, description="read-gate-write cycles per second [Hz]")
+    effort_limit: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="largest effort of every motor, as a share of what it is set to allow: its "
+        "torque limit, or its PWM in the X series",
+    )
+    bus_watchdog_s: float = Field(
+        default=0.5,
+        ge=0.02,
+        le=2.54,
+        description="a motor stops by itself when it heard nothing on the bus for this long; X "
+        "series only, the others have no such watchdog [s]",
+    )
 
 
 class SimulatedConfig(Config):

@@ -7,7 +7,7 @@ import pytest
 
 from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dynamixel.bus import DynamixelBus, ServoRefusedError
-from njf_control.drivers.dynamixel.tables import XL320
+from njf_control.drivers.dynamixel.models import XL320
 from njf_perception.errors import DeviceNotConnectedError
 
 GOAL, POSITION = XL320["goal_position"], XL320["present_position"]

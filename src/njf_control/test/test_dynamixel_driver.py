@@ -7,7 +7,7 @@ from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dry_run import DryRunDriver
 from njf_control.drivers.dynamixel.bus import DynamixelBus
 from njf_control.drivers.dynamixel.driver import DynamixelDriver
-from njf_control.drivers.dynamixel.tables import RAD_PER_COUNT, raw_to_position
+from njf_control.drivers.dynamixel.units import TEN_BIT
 from njf_control.drivers.make import make_driver
 from njf_control.robot import RobotConfig
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
@@ -36,7 +36,7 @@ def test_connecting_moves_nothing(driver, bench):
 def test_read_is_in_si_units_and_channel_order(driver):
     driver.connect()
     state = driver.read()
-    np.testing.assert_allclose(state.position, [0.1, -0.2, 0.3], atol=0.6 * RAD_PER_COUNT)
+    np.testing.assert_allclose(state.position, [0.1, -0.2, 0.3], atol=0.6 * TEN_BIT.rad_per_count)
     np.testing.assert_allclose(state.health["voltage_v"], 7.4)
     np.testing.assert_allclose(state.health["temperature_c"], 35.0)
     assert state.alarms == ()
@@ -48,7 +48,7 @@ def test_activation_holds_the_measured_state(driver, bench):
     driver.connect()
     state = driver.activate()
     assert bench.torque_is_on
-    np.testing.assert_allclose(state.position, [0.1, -0.2, 0.3], atol=0.6 * RAD_PER_COUNT)
+    np.testing.assert_allclose(state.position, [0.1, -0.2, 0.3], atol=0.6 * TEN_BIT.rad_per_count)
     assert bench.registers("goal_position") == bench.registers("present_position")
     np.testing.assert_allclose(bench.positions(), state.position, atol=1e-9)
 
@@ -66,17 +66,17 @@ def test_send_moves_and_returns_what_was_sent(driver, bench, wait_until):
     driver.activate()
     asked = np.array([0.2, -0.1, 0.3333])
     applied = driver.send(asked)
-    np.testing.assert_allclose(applied, asked, atol=0.501 * RAD_PER_COUNT)
+    np.testing.assert_allclose(applied, asked, atol=0.501 * TEN_BIT.rad_per_count)
     wait_until(lambda: np.allclose(bench.positions(), applied))
 
 
 def test_rounding_never_leaves_the_range(bench, finger):
     """1.2 rad is 234.45 counts; a range that ends at 234.6 counts must not round up to 235."""
-    upper = 234.6 * RAD_PER_COUNT
+    upper = 234.6 * TEN_BIT.rad_per_count
     driver = make_driver(changed(finger, upper=upper, lower=-upper), bench.port)
     driver.connect()
     for end in (upper, -upper):
-        assert abs(driver.send(np.array([end, 0.0, 0.0]))[0]) == raw_to_position(512 + 234)
+        assert abs(driver.send(np.array([end, 0.0, 0.0]))[0]) == TEN_BIT.raw_to_position(512 + 234)
     driver.close()
 
 

@@ -184,9 +184,17 @@ def test_sync_packets_are_the_manuals_examples():
 
 @pytest.mark.parametrize(
     ("error", "text"),
-    [(0, ""), (4, "range"), (7, "read-only"), (9, "unknown status error 9"), (0x80, "alert")],
+    [
+        (0, ""),
+        (4, "range"),
+        (7, "read-only"),
+        (9, "unknown status error 9"),
+        (0x80, ""),
+        (0x84, "range"),
+    ],
 )
 def test_status_errors_are_said_in_words(error, text):
-    described = protocol.describe_status_error(error)
+    described = protocol.refusal(error)
     assert text in described
-    assert bool(described) == bool(error)
+    assert bool(described) == bool(error & 0x7F)
+    assert protocol.has_alert(error) == (error >= 0x80)

@@ -4,14 +4,9 @@ import math
 
 import pytest
 
+from njf_control.drivers.dynamixel.models import XL320
 from njf_control.drivers.dynamixel.protocol import StatusError
-from njf_control.drivers.dynamixel.tables import (
-    RAD_PER_COUNT,
-    RAD_S_PER_COUNT,
-    XL320,
-    raw_to_load,
-    raw_to_position,
-)
+from njf_control.drivers.dynamixel.units import TEN_BIT
 from njf_sim.fakes.dynamixel_servo import FakeServo
 
 ID = 3
@@ -71,7 +66,9 @@ def test_it_wakes_up_limp_where_it_is(plant: IdealPlant) -> None:
     servo = FakeServo(ID, plant)
     run(servo, 0.02)
     assert plant.limp
-    assert raw_to_position(read(servo, "goal_position")) == pytest.approx(0.4, abs=RAD_PER_COUNT)
+    assert TEN_BIT.raw_to_position(read(servo, "goal_position")) == pytest.approx(
+        0.4, abs=TEN_BIT.rad_per_count
+    )
     assert read(servo, "present_position") == read(servo, "goal_position")
 
 
@@ -87,7 +84,7 @@ def test_it_moves_to_the_stored_goal_when_torque_comes(plant: IdealPlant, servo:
     assert plant.rad == 0.0
     assert write(servo, "torque_enable", 1) == StatusError.NONE
     run(servo, 0.1, 1.0)
-    assert plant.rad == pytest.approx(raw_to_position(600))
+    assert plant.rad == pytest.approx(TEN_BIT.raw_to_position(600))
     write(servo, "torque_enable", 0)
     run(servo, 0.01, 2.0)
     assert plant.limp
@@ -99,7 +96,7 @@ def test_moving_speed_limits_the_motion(plant: IdealPlant, servo: FakeServo) -> 
     run(servo, 0.004)
     write(servo, "goal_position", 800)
     run(servo, 0.5, 0.004)
-    assert plant.rad == pytest.approx(0.5 * 100 * RAD_S_PER_COUNT, rel=0.02)
+    assert plant.rad == pytest.approx(0.5 * 100 * TEN_BIT.rad_s_per_count, rel=0.02)
 
 
 def test_a_goal_takes_effect_after_the_delay(plant: IdealPlant) -> None:
@@ -110,7 +107,7 @@ def test_a_goal_takes_effect_after_the_delay(plant: IdealPlant) -> None:
     end_s = run(servo, 0.09, end_s)
     assert plant.rad == pytest.approx(0.0, abs=1e-9)
     run(servo, 0.1, end_s)
-    assert plant.rad == pytest.approx(raw_to_position(550))
+    assert plant.rad == pytest.approx(TEN_BIT.raw_to_position(550))
 
 
 def test_backlash_hides_from_the_sensor_and_shows_at_the_joint(plant: IdealPlant) -> None:
@@ -123,8 +120,8 @@ def test_backlash_hides_from_the_sensor_and_shows_at_the_joint(plant: IdealPlant
         end_s = run(servo, 0.5, end_s)
         reached[raw] = plant.rad
         assert read(servo, "present_position") == raw
-    assert reached[600] == pytest.approx(raw_to_position(600) - 0.02)
-    assert reached[540] == pytest.approx(raw_to_position(540) + 0.02)
+    assert reached[600] == pytest.approx(TEN_BIT.raw_to_position(600) - 0.02)
+    assert reached[540] == pytest.approx(TEN_BIT.raw_to_position(540) + 0.02)
 
 
 def test_a_stuck_joint_stays_and_the_load_rises(plant: IdealPlant, servo: FakeServo) -> None:
@@ -134,7 +131,7 @@ def test_a_stuck_joint_stays_and_the_load_rises(plant: IdealPlant, servo: FakeSe
     write(servo, "goal_position", 700)
     run(servo, 0.5, 0.01)
     assert plant.rad == pytest.approx(0.0, abs=1e-9)
-    assert raw_to_load(read(servo, "present_load")) == 1.0
+    assert TEN_BIT.raw_to_load(read(servo, "present_load")) == 1.0
 
 
 def test_overheating_shuts_down_until_a_reboot(plant: IdealPlant, servo: FakeServo) -> None:
@@ -162,7 +159,7 @@ def test_a_reboot_forgets_old_goals(plant: IdealPlant, servo: FakeServo) -> None
     where = plant.rad
     write(servo, "torque_enable", 1)
     run(servo, 0.5, 1.0)
-    assert plant.rad == pytest.approx(where, abs=RAD_PER_COUNT)
+    assert plant.rad == pytest.approx(where, abs=TEN_BIT.rad_per_count)
 
 
 @pytest.mark.parametrize(
@@ -218,4 +215,4 @@ def test_changing_the_id_keeps_the_joint(plant: IdealPlant, servo: FakeServo) ->
     write(servo, "goal_position", 600)
     run(servo, 0.5)
     assert servo.motor_id == 9
-    assert plant.rad == pytest.approx(raw_to_position(600))
+    assert plant.rad == pytest.approx(TEN_BIT.raw_to_position(600))

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from njf_control.drivers.dynamixel.models import XL320
+from njf_control.drivers.dynamixel.packets import BROADCAST_ID
 from njf_control.drivers.dynamixel.protocol import (
-    BROADCAST_ID,
     HARDWARE_ALERT,
     Instruction,
     PacketParser,
     StatusError,
     encode_instruction,
 )
-from njf_control.drivers.dynamixel.tables import XL320
 from njf_control.robot import RobotConfig
 from njf_sim.fakes.dynamixel import FakeDynamixelBus
 from njf_sim.fakes.dynamixel_servo import FakeServo
@@ -79,7 +79,7 @@ class SdkClient:
 
     def __init__(self, path: str) -> None:
         self.port = PatientPort(path)
-        assert self.port.openPort()
+        assert self.port.openPort() and self.port.setBaudRate(1_000_000)
         self.handler = dynamixel_sdk.PacketHandler(2.0)
 
     def read(self, motor_id: int, name: str) -> tuple[int, int, int]:

@@ -16,8 +16,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
+from njf_control.drivers.dynamixel.models import XL320
 from njf_control.drivers.dynamixel.protocol import Instruction, encode_instruction
-from njf_control.drivers.dynamixel.tables import XL320, position_to_raw
 from njf_perception.errors import ConfigError
 from njf_perception.nodes.conversions import (
     camera_from_info,
@@ -175,7 +175,7 @@ def test_bytes_on_the_servo_bus_move_the_robot(
     port = os.open(link, os.O_RDWR | os.O_NOCTTY)
     try:
         write(port, 2, "torque_enable", 1)
-        write(port, 2, "goal_position", position_to_raw(0.6))
+        write(port, 2, "goal_position", XL320.units.position_to_raw(0.6))
         wait_until(lambda: listener.joints and abs(listener.joints[-1].position[1] - 0.6) < 0.005)
     finally:
         os.close(port)

@@ -5,8 +5,7 @@ from njf_control.drivers.allegro.config import AllegroConfig
 from njf_control.drivers.allegro.driver import AllegroDriver
 from njf_control.drivers.base import RobotDriver
 from njf_control.drivers.dry_run import DryRunDriver
-from njf_control.drivers.dynamixel.bus import DynamixelBus
-from njf_control.drivers.dynamixel.driver import DynamixelDriver
+from njf_control.drivers.dynamixel.driver import DynamixelDriver, bus_of
 from njf_control.drivers.pressure.board import PressureBoard
 from njf_control.drivers.pressure.board_link import BoardLink
 from njf_control.drivers.pressure.config import (
@@ -36,8 +35,7 @@ def make_driver(robot: RobotConfig, port: str = "", dry_run: bool = False) -> Ro
 
 def _make(robot: RobotConfig, port: str) -> RobotDriver:
     if isinstance(robot.driver, DynamixelConfig):
-        bus = DynamixelBus(port or robot.driver.port, robot.driver.baud)
-        return DynamixelDriver(robot, bus)
+        return DynamixelDriver(robot, bus_of(robot.driver, port))
     if isinstance(robot.driver, AllegroConfig):
         return AllegroDriver(robot, CanBus(port or robot.driver.port))
     if isinstance(robot.driver, VtemConfig | PressureBoardConfig):

@@ -62,6 +62,7 @@ class DriverNode(GuardedLifecycleNode):
         self._robot: RobotConfig | None = None
         self._loop: ControlLoop | None = None
         self._timer: Timer | None = None
+        self._overran = False  # the last cycle took longer than its period
         self._early_stop: str | None = None  # pressed before there was a gate to latch it
         self._image_stamp = Time()
         self._published: tuple[object, ...] = ()
@@ -197,12 +198,26 @@ class DriverNode(GuardedLifecycleNode):
         else:
             text = f"command of {writer} {verdict.reason}"
             self.get_logger().warning(text, throttle_duration_sec=1.0)
-        if self._timer is not None and self._loop.may_cycle_early(now_s):
+        early = not self._overran and self._loop.may_cycle_early(now_s)
+        if self._timer is not None and early:
             self._timer.reset()
-            self._cycle()
+            self._paced_cycle()
 
     def _on_timer(self) -> None:
+        self._paced_cycle()
+
+    def _paced_cycle(self) -> None:
+        """Run a cycle; one that took longer than its period is followed by a pause of a period.
+
+        The timer would be due again at once, and rclpy serves timers first, then commands: on a
+        slow bus no emergency stop would ever get through.
+        """
+        begin_s = time.monotonic()
         self._cycle()
+        if self._loop is not None and self._timer is not None:
+            self._overran = time.monotonic() - begin_s > self._loop.period_s
+            if self._overran:
+                self._timer.reset()
 
     def _cycle(self) -> bool:
         """Run one cycle if the robot is driven; whether set-points were sent."""

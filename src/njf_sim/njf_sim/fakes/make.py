@@ -1,6 +1,5 @@
 """From a robot's configuration to the fake of its device."""
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from njf_control.drivers.allegro.config import AllegroConfig
@@ -9,12 +8,12 @@ from njf_control.drivers.pressure.config import (
     VtemConfig,
     output_of_each_channel,
 )
-from njf_control.robot import RobotConfig
+from njf_control.robot import DynamixelConfig, RobotConfig
 from njf_perception.errors import ConfigError
 from njf_sim.fakes.allegro import FakeAllegroHand
 from njf_sim.fakes.chambers import Chambers
-from njf_sim.fakes.dynamixel import FakeDynamixelBus
-from njf_sim.fakes.dynamixel_servo import FakeServo
+from njf_sim.fakes.dynamixel import FakeDynamixelBus, FakeProtocol1Bus
+from njf_sim.fakes.dynamixel_models import FAKES, Mounting
 from njf_sim.fakes.pressure_board import FakePressureBoard
 from njf_sim.fakes.simulated import SimulatedDevice
 from njf_sim.fakes.vtem import FakeVtem
@@ -62,8 +61,8 @@ def make_device(
     Raises:
         ConfigError: play or delay are asked of a robot without servos.
     """
-    if robot.driver.kind == "dynamixel":
-        return FakeDynamixelBus(_servos(channel_ids(robot), plant, backlash_rad, delay_s))
+    if isinstance(robot.driver, DynamixelConfig):
+        return _servos(robot, robot.driver, plant, backlash_rad, delay_s)
     if backlash_rad or delay_s:
         raise ConfigError(
             f"backlash_rad {backlash_rad:g} and delay_s {delay_s:g} are those of simulated "
@@ -77,9 +76,19 @@ def make_device(
 
 
 def _servos(
-    ids: Sequence[int], plant: Plant, backlash_rad: float, delay_s: float
-) -> list[FakeServo]:
-    return [FakeServo(motor_id, plant, backlash_rad, delay_s) for motor_id in ids]
+    robot: RobotConfig, config: DynamixelConfig, plant: Plant, backlash_rad: float, delay_s: float
+) -> FakeDynamixelBus:
+    ids = channel_ids(robot)
+    channels = dict(zip(ids, robot.channels, strict=True))
+    direction = {i: channel.motor_direction for i, channel in channels.items()}
+    zero_rad = {i: channel.motor_zero_rad for i, channel in channels.items()}
+    mounted, servo = Mounting(plant, direction, zero_rad), FAKES[config.model]
+    servos = [servo(motor_id, mounted, backlash_rad, delay_s) for motor_id in ids]
+    codes = {baud: code for code, baud in servo.table.baud_codes.items()}
+    for one in servos:  # somebody has set them to the robot's speed
+        register = servo.table["baud_rate"]
+        one.write(register.address, register.encode(codes.get(config.baud, 0)))
+    return (FakeProtocol1Bus if servo.table.protocol == 1 else FakeDynamixelBus)(servos)
 
 
 def _regulators(

@@ -19,12 +19,7 @@ import serial
 from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dynamixel import protocol
 from njf_control.drivers.dynamixel.link import describe_link
-from njf_control.drivers.dynamixel.protocol import (
-    BROADCAST_ID,
-    Instruction,
-    Packet,
-    StatusError,
-)
+from njf_control.drivers.dynamixel.packets import BROADCAST_ID, Instruction, Packet, Wire
 from njf_control.drivers.dynamixel.tables import Register
 from njf_perception.errors import DeviceNotConnectedError, NjfError
 
@@ -48,7 +43,15 @@ class BusStatistics:
 
 
 class DynamixelBus:
-    """Requests to the servos of one serial port. Not thread-safe: one owner."""
+    """Requests to the servos of one serial port, in protocol 2.0. Not thread-safe: one owner.
+
+    Attributes:
+        port: serial device, or a symbolic link to one.
+        statistics: counts of requests and errors.
+        errors: error byte of each servo's newest answer, by id.
+    """
+
+    wire: Wire = protocol
 
     def __init__(
         self, port: str, baud: int, reply_timeout_s: float = 0.1, retries: int = 4
@@ -63,11 +66,12 @@ class DynamixelBus:
         """
         self.port = port
         self.statistics = BusStatistics()
+        self.errors: dict[int, int] = {}
         self._baud = baud
         self._reply_timeout_s = reply_timeout_s
         self._retries = retries
         self._serial: serial.Serial | None = None
-        self._parser = protocol.PacketParser()
+        self._parser = self.wire.status_parser()
 
     @property
     def is_open(self) -> bool:
@@ -109,6 +113,30 @@ class DynamixelBus:
         reply = self._request(motor_id, Instruction.PING, b"", {motor_id: 3})[motor_id]
         return int.from_bytes(reply[:2], "little")
 
+    @property
+    def baud(self) -> int:
+        """Serial speed [bit/s]."""
+        return self._baud
+
+    @contextmanager
+    def at_baud(self, baud: int) -> Iterator[None]:
+        """Talk at another speed for a while; one attempt per request.
+
+        Raises:
+            DeviceNotConnectedError: the port is gone, or cannot be that fast.
+        """
+        retries, self._retries = self._retries, 0
+        self._set_baud(baud)
+        try:
+            yield
+        finally:
+            self._retries = retries
+            self._set_baud(self._baud)
+
+    def _set_baud(self, baud: int) -> None:
+        with self._guarded_port() as port:
+            port.baudrate = baud
+
     def scan(self) -> dict[int, int]:
         """Model number of every servo that answers a broadcast ping, by id; takes a second."""
         self._send(BROADCAST_ID, Instruction.PING, b"")
@@ -125,9 +153,18 @@ class DynamixelBus:
             NoAnswerError: no answer.
             ServoRefusedError: the servo reports an error.
         """
-        parameters = protocol.read_parameters(register.address, register.size)
-        replies = self._request(motor_id, Instruction.READ, parameters, {motor_id: register.size})
-        return int.from_bytes(replies[motor_id], "little")
+        return register.decode(self.read_block(motor_id, register))
+
+    def read_block(self, motor_id: int, register: Register) -> bytes:
+        """Raw bytes of a register or of a block of them.
+
+        Raises:
+            NoAnswerError: no answer.
+            ServoRefusedError: the servo reports an error.
+        """
+        parameters = self.wire.read_parameters(register.address, register.size)
+        expected = {motor_id: register.size}
+        return self._request(motor_id, Instruction.READ, parameters, expected)[motor_id]
 
     def write(self, motor_id: int, register: Register, value: int) -> None:
         """Write one register and wait until the servo confirms it.
@@ -136,7 +173,7 @@ class DynamixelBus:
             NoAnswerError: no confirmation.
             ServoRefusedError: the servo reports an error.
         """
-        parameters = protocol.write_parameters(register.address, register.encode(value))
+        parameters = self.wire.write_parameters(register.address, register.encode(value))
         self._request(motor_id, Instruction.WRITE, parameters, {motor_id: 0})
 
     def sync_read(self, register: Register, motor_ids: Sequence[int]) -> dict[int, bytes]:
@@ -157,7 +194,7 @@ class DynamixelBus:
             DeviceNotConnectedError: the port is gone.
         """
         data = {motor_id: register.encode(value) for motor_id, value in values.items()}
-        parameters = protocol.sync_write_parameters(register.address, register.size, data)
+        parameters = self.wire.sync_write_parameters(register.address, register.size, data)
         self._send(BROADCAST_ID, Instruction.SYNC_WRITE, parameters)
 
     def _request(
@@ -169,8 +206,8 @@ class DynamixelBus:
             self.statistics.retries += attempt > 0
             self._send(to, instruction, parameters)
             replies = self._receive(expected, self._reply_timeout_s)
-            _raise_refusal(replies, instruction)
-            missing = [i for i in expected if i not in replies or _error_code(replies[i])]
+            self._raise_refusal(replies, instruction)
+            missing = [i for i in expected if i not in replies or self._refuses(replies[i])]
             if not missing:
                 return {motor_id: packet.parameters for motor_id, packet in replies.items()}
         self.statistics.timeouts += 1
@@ -182,7 +219,7 @@ class DynamixelBus:
         )
 
     def _send(self, to: int, instruction: Instruction, parameters: bytes) -> None:
-        packet = protocol.encode_instruction(to, instruction, parameters)
+        packet = self.wire.encode_instruction(to, instruction, parameters)
         self.statistics.requests += 1
         with self._guarded_port() as port:
             port.reset_input_buffer()  # a late answer must not be taken for this one's
@@ -198,8 +235,9 @@ class DynamixelBus:
         deadline = time.monotonic() + timeout_s
         while len(replies) < len(expected) and (left_s := deadline - time.monotonic()) > 0:
             for packet in self._parser.feed(self._read_some(left_s)):
-                if _answers(packet, expected):
-                    self.statistics.alerts += bool((packet.error or 0) & protocol.HARDWARE_ALERT)
+                if self._answers(packet, expected):
+                    self.errors[packet.motor_id] = packet.error or 0
+                    self.statistics.alerts += self.wire.has_alert(packet.error or 0)
                     replies[packet.motor_id] = packet
         self.statistics.crc_errors = self._parser.crc_errors
         return replies
@@ -227,24 +265,20 @@ class DynamixelBus:
                 "driver."
             ) from None
 
+    def _refuses(self, packet: Packet) -> bool:
+        return bool(self.wire.refusal(packet.error or 0))
 
-def _error_code(packet: Packet) -> int:
-    return (packet.error or 0) & ~protocol.HARDWARE_ALERT
+    def _answers(self, packet: Packet, expected: Mapping[int, int]) -> bool:
+        if packet.error is None or packet.motor_id not in expected:
+            return False
+        return self._refuses(packet) or len(packet.parameters) == expected[packet.motor_id]
 
-
-def _answers(packet: Packet, expected: Mapping[int, int]) -> bool:
-    if packet.error is None or packet.motor_id not in expected:
-        return False
-    return bool(_error_code(packet)) or len(packet.parameters) == expected[packet.motor_id]
-
-
-def _raise_refusal(replies: Mapping[int, Packet], instruction: Instruction) -> None:
-    """Raise what repeating cannot cure; a servo that saw a wrong CRC is asked again."""
-    for motor_id, packet in replies.items():
-        code = _error_code(packet)
-        if code not in (StatusError.NONE, StatusError.CRC):
-            text = protocol.describe_status_error(code)
-            raise ServoRefusedError(
-                f"motor id {motor_id} refused {instruction.name}: {text}. "
-                "Check the servo's limits and that driver.model fits it."
-            )
+    def _raise_refusal(self, replies: Mapping[int, Packet], instruction: Instruction) -> None:
+        """Raise what repeating cannot cure; a servo that saw a damaged request is asked again."""
+        for motor_id, packet in replies.items():
+            error = packet.error or 0
+            if self._refuses(packet) and not self.wire.is_damaged(error):
+                raise ServoRefusedError(
+                    f"motor id {motor_id} refused {instruction.name}: {self.wire.refusal(error)}. "
+                    "Check the servo's limits and that driver.model fits it."
+                )

@@ -1,37 +1,53 @@
 """A robot made of Dynamixel servos, one per channel.
 
-One cycle is one sync read (position, speed, load, voltage, temperature and alarms in one block) and
-one sync write of goal positions. Goals are rounded to the servo's counts, and inwards at the ends
-of the configured range; `send` returns what was really sent.
+One cycle is one sync read of everything from the torque switch to the temperature in one block, and
+one sync write of goal positions. (An AX-12 knows no sync read: it is asked servo by servo.) Goals
+are rounded to the servo's counts, and inwards at the ends of the configured range; `send` returns
+what was really sent.
 
-Safe state: the goal becomes the measured position, then torque goes off. An XL-320 has **no bus
-watchdog**: when this process is killed outright (SIGKILL, power loss of the computer) the servos go
-on holding their last goal. Everything softer than that ends in `deactivate`.
+Safe state: the goal becomes the measured position, then torque goes off. The X series has a **bus
+watchdog**, armed while the robot is driven: when this process is killed outright (SIGKILL, power
+loss of the computer, cable out) a servo stops by itself after `bus_watchdog_s` and holds. XL-320
+and AX-12 have **none**: they move on to their last goal and hold it. Everything softer ends in
+`deactivate`.
 
-On activation every servo is told twice its channel's `max_rate` as its own moving speed: a second,
-independent limit behind the safety gate.
+On activation every servo is told twice its channel's `max_rate` as its own largest speed: a second,
+independent limit behind the safety gate. Alarms are the servo's own hardware errors, torque that
+went off by itself, a tripped bus watchdog, and a multi-turn motor outside its turn limits.
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float
 
-from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
-from njf_control.drivers.dynamixel import tables
+from njf_control.drivers.base import Notice, RobotDriver, RobotState
 from njf_control.drivers.dynamixel.bus import DynamixelBus
-from njf_control.robot import ChannelConfig, DynamixelConfig, RobotConfig
+from njf_control.drivers.dynamixel.bus1 import Protocol1Bus
+from njf_control.drivers.dynamixel.checks import beyond_turn_limit, check_motor
+from njf_control.drivers.dynamixel.models import (
+    WATCHDOG_TRIPPED,
+    WATCHDOG_UNIT_S,
+    control_table,
+)
+from njf_control.drivers.dynamixel.motor import Motor, motor_of
+from njf_control.robot import DynamixelConfig, RobotConfig
 from njf_perception.errors import ConfigError, DeviceNotConnectedError, NjfError
 
 _SPEED_MARGIN = 2.0
 
 
+def bus_of(config: DynamixelConfig, port: str = "") -> DynamixelBus:
+    """The bus that the configured servos speak on; a non-empty `port` replaces the configured."""
+    kind = Protocol1Bus if control_table(config.model).protocol == 1 else DynamixelBus
+    return kind(port or config.port, config.baud)
+
+
 class DynamixelDriver(RobotDriver):
-    """Drives the servos of one robot configuration. Positions in rad from the servo's centre."""
+    """Drives the servos of one robot configuration. Positions in rad, see `Motor`."""
 
     def __init__(self, robot: RobotConfig, bus: DynamixelBus) -> None:
         """Take the channels of `robot`; nothing is opened yet.
@@ -43,30 +59,40 @@ class DynamixelDriver(RobotDriver):
         if not isinstance(robot.driver, DynamixelConfig):
             raise ConfigError(f"robot '{robot.name}' has driver.kind {robot.driver.kind}.")
         self._bus = bus
-        self._channels = robot.channels
-        self._table = tables.control_table(robot.driver.model)
-        self._block = self._table.span("present_position", "hardware_error_status")
-        self._ids = [_motor_id(channel) for channel in robot.channels]
-        self._raw_limits = [_raw_limits(channel) for channel in robot.channels]
+        self._config = robot.driver
+        self._table = control_table(robot.driver.model)
+        self._motors = [motor_of(channel, self._table.units) for channel in robot.channels]
+        self._ids = [motor.motor_id for motor in self._motors]
+        self._block = self._table.state
+        self._is_driven = False
+        self._notices: tuple[Notice, ...] = ()
 
     @property
     def statistics(self) -> Mapping[str, int]:
         """Counts of the bus, see `BusStatistics`."""
         return asdict(self._bus.statistics)
 
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What was mended at the servos, and whether they stop by themselves."""
+        return self._notices
+
     def connect(self) -> None:
-        """Open the port anew; check every servo's presence, model, mode and angle limits."""
+        """Open the port anew; check every servo's presence, model, settings and limits."""
         self._bus.close()  # it may be the stale handle of an adapter plugged out and in again
         self._bus.open()
+        notices = [self._watchdog_notice()]
         try:
-            for channel, limits in zip(self._channels, self._raw_limits, strict=True):
-                self._check_servo(channel, limits)
+            for motor in self._motors:
+                notices += check_motor(self._bus, self._table, motor)
         except NjfError:
             self._bus.close()
             raise
+        self._notices = tuple(notices)
 
     def activate(self) -> RobotState:
         """Set the goals to the measured positions, then switch torque on and see that it is on."""
+        self._is_driven = False
         state = self.read()
         if state.alarms:
             raise DeviceNotConnectedError(
@@ -74,47 +100,54 @@ class DynamixelDriver(RobotDriver):
                 "Remove the cause, then switch the servo's power off and on."
             )
         try:
-            for channel, position in zip(self._channels, state.position, strict=True):
-                self._activate_servo(channel, float(position))
+            for motor, position in zip(self._motors, state.position, strict=True):
+                self._activate_motor(motor, float(position))
         except NjfError:
             self._torque_off_everywhere()
             raise
+        self._is_driven = True
         return state
 
     def read(self) -> RobotState:
         """Measure every servo with one sync read."""
-        answers = self._bus.sync_read(self._block, self._ids)
+        blocks = self._bus.sync_read(self._block, self._ids)
         stamp_s = time.monotonic()
 
-        def column(name: str, convert: Callable[[int], float]) -> Float[np.ndarray, " n"]:
-            return np.array([convert(self._extract(name, answers[i])) for i in self._ids])
+        def column(name: str, convert: Callable[[Motor, int], float]) -> Float[np.ndarray, " n"]:
+            return np.array(
+                [convert(m, self._extract(name, blocks[m.motor_id])) for m in self._motors]
+            )
 
+        roles, units = self._table.roles, self._table.units
+        position = column("present_position", Motor.to_position)
         return RobotState(
-            position=column("present_position", tables.raw_to_position),
-            velocity=column("present_speed", tables.raw_to_speed),
+            position=position,
+            velocity=column(roles.speed, Motor.to_velocity),
             stamp_s=stamp_s,
             health={
-                "load": column("present_load", tables.raw_to_load),
-                "voltage_v": column("present_voltage", tables.raw_to_voltage),
-                "temperature_c": column("present_temperature", float),
+                "load": column(roles.load, Motor.to_load),
+                "voltage_v": column(roles.voltage, lambda _, raw: units.raw_to_voltage(raw)),
+                "temperature_c": column("present_temperature", lambda _, raw: float(raw)),
             },
-            alarms=tuple(self._alarms(answers)),
+            alarms=tuple(
+                alarm
+                for motor, where in zip(self._motors, position, strict=True)
+                for alarm in self._alarms(motor, float(where), blocks[motor.motor_id])
+            ),
         )
 
     def send(self, setpoints: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """Send goal positions [rad]; return them as rounded to the servos' counts."""
-        raws = [
-            _to_raw(float(setpoint), channel, limits)
-            for setpoint, channel, limits in zip(
-                setpoints, self._channels, self._raw_limits, strict=True
-            )
-        ]
-        self._bus.sync_write(self._table["goal_position"], dict(zip(self._ids, raws, strict=True)))
-        return np.array([tables.raw_to_position(raw) for raw in raws])
+        pairs = list(zip(self._motors, setpoints, strict=True))
+        raws = {motor.motor_id: motor.to_raw(float(setpoint)) for motor, setpoint in pairs}
+        self._bus.sync_write(self._table["goal_position"], raws)
+        return np.array([motor.to_position(raws[motor.motor_id]) for motor in self._motors])
 
     def deactivate(self) -> None:
         """Hold the measured position, then switch torque off, servo by servo, and report."""
-        self._hold_measured()
+        self._is_driven = False
+        with suppress(NjfError):  # torque goes off all the same, and that reports who is silent
+            self.send(self.read().position)
         silent = self._torque_off_everywhere()
         if silent:
             raise DeviceNotConnectedError(
@@ -126,117 +159,99 @@ class DynamixelDriver(RobotDriver):
         """Close the port."""
         self._bus.close()
 
-    def _check_servo(self, channel: ChannelConfig, limits: tuple[int, int]) -> None:
-        servo = f"channel {channel.name} (motor id {channel.motor_id})"
-        model = self._find_model(channel, servo)
-        if model != self._table.model_number:
-            raise ConfigError(
-                f"{servo} is model number {model}, expected {self._table.model_number} "
-                f"({self._table.model}). Correct driver.model or motor_id in the robot's file."
-            )
-        mode = self._read(channel, "control_mode")
-        if mode != tables.CONTROL_MODE_JOINT:
-            raise ConfigError(
-                f"{servo} is in control mode {mode}, expected {tables.CONTROL_MODE_JOINT} (joint). "
-                "Write it to register 11 while torque is off."
-            )
-        span = self._read(channel, "cw_angle_limit"), self._read(channel, "ccw_angle_limit")
-        if span[0] > limits[0] or span[1] < limits[1]:
-            raise ConfigError(
-                f"{servo} allows counts {span[0]}..{span[1]}, but its channel's range needs "
-                f"{limits[0]}..{limits[1]}. Narrow lower/upper or write registers 6 and 8."
-            )
+    def _watchdog_notice(self) -> Notice:
+        name = "bus watchdog"
+        if "bus_watchdog" in self._table:
+            seconds = self._watchdog_counts * WATCHDOG_UNIT_S
+            return Notice(name, f"a motor that hears nothing for {seconds:g} s stops by itself")
+        text = f"{self._table.model} has none: when this program is killed, torque stays on"
+        return Notice(name, text)
 
-    def _find_model(self, channel: ChannelConfig, servo: str) -> int:
-        """Model number of a channel's servo; a slow starter gets a second chance by the scan."""
-        try:
-            return self._bus.ping(_motor_id(channel))
-        except NoAnswerError:
-            found = self._bus.scan()
-        if channel.motor_id in found:
-            return found[channel.motor_id]
-        raise DeviceNotConnectedError(
-            f"{servo} does not answer on {self._bus.port}. Motor ids that answer: "
-            f"{', '.join(map(str, found)) or 'none'}. Check power, wiring, baud rate and motor_id "
-            f"in the robot's file. {self._bus.describe_link()}".rstrip()
-        )
+    @property
+    def _watchdog_counts(self) -> int:
+        return round(self._config.bus_watchdog_s / WATCHDOG_UNIT_S)
 
-    def _activate_servo(self, channel: ChannelConfig, position_rad: float) -> None:
-        speed = max(1, tables.speed_to_raw(_SPEED_MARGIN * channel.max_rate))  # 0 is no limit
+    def _activate_motor(self, motor: Motor, position_rad: float) -> None:
+        roles, has_watchdog = self._table.roles, "bus_watchdog" in self._table
+        if has_watchdog:
+            self._clear_watchdog(motor)
         # An overload shutdown leaves the torque limit at 0, and with it a limp servo.
-        self._write(channel, "torque_limit", self._read(channel, "max_torque"))
-        self._write(channel, "moving_speed", speed)
-        self._write(channel, "goal_position", tables.position_to_raw(position_rad))
-        self._write(channel, "torque_enable", 1)
-        if self._read(channel, "torque_enable") != 1:
+        largest = self._read(motor, roles.largest_effort)
+        self._write(motor, roles.effort_limit, round(self._config.effort_limit * largest))
+        self._write(motor, roles.speed_limit, self._speed_limit(motor))
+        self._write(motor, "goal_position", motor.to_raw(position_rad))
+        self._write(motor, "torque_enable", 1)
+        if self._read(motor, "torque_enable") != 1:
             raise DeviceNotConnectedError(
-                f"channel {channel.name} (motor id {channel.motor_id}) does not switch its torque "
-                "on. Check its supply voltage, then switch its power off and on."
+                f"channel {motor.name} does not switch its torque on. Check its supply voltage, "
+                "then switch its power off and on."
             )
+        if has_watchdog:
+            self._write(motor, "bus_watchdog", self._watchdog_counts)
 
-    def _hold_measured(self) -> None:
-        """Set the goals to the measured positions where that can still be done."""
-        with suppress(NjfError):  # torque goes off all the same, and that reports who is silent
-            self.send(self.read().position)
+    def _clear_watchdog(self, motor: Motor) -> None:
+        """While it is tripped, goals are read-only. Limp first: no old goal comes back to life."""
+        if self._read(motor, "bus_watchdog") == WATCHDOG_TRIPPED:
+            self._write(motor, "torque_enable", 0)
+        self._write(motor, "bus_watchdog", 0)
+
+    def _speed_limit(self, motor: Motor) -> int:
+        """Count of the largest speed; 0 would be no limit."""
+        raw = self._table.units.speed_to_raw(_SPEED_MARGIN * motor.channel.max_rate)
+        if "velocity_limit" in self._table:
+            raw = min(raw, self._read(motor, "velocity_limit"))
+        return max(1, raw)
 
     def _torque_off_everywhere(self) -> list[str]:
         """Switch torque off at every servo; name the channels that did not confirm."""
-        register = self._table["torque_enable"]
         silent = []
         try:
-            self._bus.sync_write(register, dict.fromkeys(self._ids, 0))
+            self._bus.sync_write(self._table["torque_enable"], dict.fromkeys(self._ids, 0))
+            if "bus_watchdog" in self._table:
+                self._bus.sync_write(self._table["bus_watchdog"], dict.fromkeys(self._ids, 0))
         except DeviceNotConnectedError:
-            return [channel.name for channel in self._channels]
-        for channel in self._channels:
+            return [motor.channel.name for motor in self._motors]
+        for motor in self._motors:
             try:
-                self._write(channel, "torque_enable", 0)
+                self._write(motor, "torque_enable", 0)
             except NjfError:
-                silent.append(channel.name)
+                silent.append(motor.channel.name)
         return silent
 
-    def _alarms(self, answers: Mapping[int, bytes]) -> list[str]:
-        alarms = []
-        for channel in self._channels:
-            status = self._extract("hardware_error_status", answers[_motor_id(channel)])
-            if status:
-                text = tables.describe_hardware_error(status)
-                alarms.append(f"{channel.name} (motor id {channel.motor_id}): {text}")
-        return alarms
+    def _alarms(self, motor: Motor, position_rad: float, block: bytes) -> Iterator[str]:
+        """What is wrong with one motor, in words."""
+        if error := self._table.describe_hardware_error(self._hardware_error(motor, block)):
+            yield f"{motor.name}: {error}"
+        elif not self._is_driven:
+            return
+        elif not self._extract("torque_enable", block):
+            yield (
+                f"{motor.name} switched its torque off by itself: its supply broke down for a "
+                "moment, or somebody else talks to it"
+            )
+        elif "bus_watchdog" in self._table and self._tripped(block):
+            yield (
+                f"{motor.name} was stopped by its bus watchdog: it heard nothing for "
+                f"{self._watchdog_counts * WATCHDOG_UNIT_S:g} s"
+            )
+        elif self._table.units.is_multi_turn:
+            yield from filter(None, [beyond_turn_limit(motor, position_rad)])
+
+    def _tripped(self, block: bytes) -> bool:
+        return self._extract("bus_watchdog", block) == WATCHDOG_TRIPPED
+
+    def _hardware_error(self, motor: Motor, block: bytes) -> int:
+        """Bits of the alarms; an AX-12 tells them in every answer, and has no register of them."""
+        if "hardware_error_status" in self._table:
+            return self._extract("hardware_error_status", block)
+        known = sum(1 << bit for bit in self._table.hardware_errors)
+        return self._bus.errors.get(motor.motor_id, 0) & known
 
     def _extract(self, name: str, block: bytes) -> int:
         return self._table.extract(name, block, self._block.address)
 
-    def _read(self, channel: ChannelConfig, name: str) -> int:
-        return self._bus.read(_motor_id(channel), self._table[name])
+    def _read(self, motor: Motor, name: str) -> int:
+        return self._bus.read(motor.motor_id, self._table[name])
 
-    def _write(self, channel: ChannelConfig, name: str, value: int) -> None:
-        self._bus.write(_motor_id(channel), self._table[name], value)
-
-
-def _motor_id(channel: ChannelConfig) -> int:
-    if channel.motor_id is None:
-        raise ConfigError(f"channel {channel.name} has no motor_id. Set it in the robot's file.")
-    return channel.motor_id
-
-
-def _raw_limits(channel: ChannelConfig) -> tuple[int, int]:
-    """Counts inside the channel's range: the lower end rounded up, the upper end down."""
-    if channel.unit != "rad":
-        raise ConfigError(f"channel {channel.name} is in {channel.unit}; a servo needs unit: rad.")
-    lower = tables.POSITION_CENTER + math.ceil(channel.lower / tables.RAD_PER_COUNT)
-    upper = tables.POSITION_CENTER + math.floor(channel.upper / tables.RAD_PER_COUNT)
-    if lower < 0 or upper > tables.POSITION_MAX:
-        span = tables.raw_to_position(0), tables.raw_to_position(tables.POSITION_MAX)
-        raise ConfigError(
-            f"channel {channel.name}: range {channel.lower:g}..{channel.upper:g} rad is beyond the "
-            f"servo's {span[0]:.3f}..{span[1]:.3f} rad. Narrow it in the robot's file."
-        )
-    return lower, upper
-
-
-def _to_raw(setpoint_rad: float, channel: ChannelConfig, limits: tuple[int, int]) -> int:
-    """Nearest count; a set-point inside the range is not rounded to a count outside."""
-    raw = tables.position_to_raw(setpoint_rad)
-    if channel.lower <= setpoint_rad <= channel.upper:
-        return min(max(raw, limits[0]), limits[1])
-    return raw
+    def _write(self, motor: Motor, name: str, value: int) -> None:
+        self._bus.write(motor.motor_id, self._table[name], value)

@@ -1,4 +1,4 @@
-"""Dynamixel protocol 2.0 packets: pure functions and one stream parser, no I/O.
+"""Dynamixel protocol 2.0 packets (XL-320, X series): pure functions and a parser, no I/O.
 
 Written from the protocol 2.0 page of the ROBOTIS e-Manual. A packet on the wire is
 
@@ -11,34 +11,21 @@ What the parameters mean is in `tables.py`.
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
+from njf_control.drivers.dynamixel.packets import (
+    BROADCAST_ID,
+    Instruction,
+    Packet,
+    StreamParser,
+    check_block_sizes,
+)
+
 HEADER = b"\xff\xff\xfd\x00"
-BROADCAST_ID = 0xFE
 MAX_ID = 0xFC
 MAX_LENGTH = 1024  # a longer `length` field is noise, not a packet
 _PREFIX_SIZE = len(HEADER) + 3  # header, id, length field
 _CRC_SIZE = 2
-
-
-class Instruction(IntEnum):
-    """Instruction byte of a packet."""
-
-    PING = 0x01
-    READ = 0x02
-    WRITE = 0x03
-    REG_WRITE = 0x04
-    ACTION = 0x05
-    FACTORY_RESET = 0x06
-    REBOOT = 0x08
-    CLEAR = 0x10
-    STATUS = 0x55
-    SYNC_READ = 0x82
-    SYNC_WRITE = 0x83
-    FAST_SYNC_READ = 0x8A
-    BULK_READ = 0x92
-    BULK_WRITE = 0x93
 
 
 class StatusError(IntEnum):
@@ -66,26 +53,23 @@ _ERROR_TEXTS = {
 }
 
 
-def describe_status_error(error: int) -> str:
-    """Say in words what a status packet's error byte means; empty when it means no error."""
+def refusal(error: int) -> str:
+    """Why a servo does not obey, in words; empty when the status error says that it does."""
     code = error & ~HARDWARE_ALERT
-    texts = []
-    if code:
-        known = _ERROR_TEXTS.get(StatusError(code)) if code in set(StatusError) else None
-        texts.append(known or f"unknown status error {code}")
-    if error & HARDWARE_ALERT:
-        texts.append("hardware alert (overload, overheating or input voltage)")
-    return "; ".join(texts)
+    if not code:
+        return ""
+    known = _ERROR_TEXTS.get(StatusError(code)) if code in set(StatusError) else None
+    return known or f"unknown status error {code}"
 
 
-@dataclass(frozen=True)
-class Packet:
-    """One decoded packet; `error` is None unless it is a status packet."""
+def is_damaged(error: int) -> bool:
+    """Whether the servo understood a damaged request; then it is worth asking again."""
+    return error & ~HARDWARE_ALERT == StatusError.CRC
 
-    motor_id: int
-    instruction: int
-    error: int | None
-    parameters: bytes
+
+def has_alert(error: int) -> bool:
+    """Whether the servo itself complains about its hardware: see its hardware error status."""
+    return bool(error & HARDWARE_ALERT)
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -159,69 +143,41 @@ def sync_write_parameters(address: int, size: int, data: Mapping[int, bytes]) ->
     Raises:
         ValueError: some data has another size.
     """
-    for motor_id, value in data.items():
-        if len(value) != size:
-            raise ValueError(f"motor {motor_id}: {len(value)} bytes given, {size} expected")
+    check_block_sizes(size, data)
     blocks = b"".join(bytes([motor_id]) + value for motor_id, value in data.items())
     return struct.pack("<HH", address, size) + blocks
 
 
-class PacketParser:
-    """Finds packets in a byte stream; survives noise, loss and truncation in bounded memory."""
+class PacketParser(StreamParser):
+    """Finds packets of either direction: a status packet says by itself that it is one."""
 
-    def __init__(self) -> None:
-        """Start with an empty buffer."""
-        self.crc_errors = 0
-        self._buffer = bytearray()
+    header = HEADER
 
-    def reset(self) -> None:
-        """Forget a partial packet, as before a new request. The error count stays."""
-        self._buffer.clear()
+    def _size(self, buffer: bytearray) -> int | None:
+        if len(buffer) < _PREFIX_SIZE:
+            return None
+        (length,) = struct.unpack_from("<H", buffer, len(HEADER) + 1)
+        return _PREFIX_SIZE + length if 1 + _CRC_SIZE <= length <= MAX_LENGTH else 0
 
-    def feed(self, data: bytes) -> list[Packet]:
-        """Take the next bytes of the stream; return the packets that they complete, in order."""
-        self._buffer += data
-        packets = []
-        while (packet := self._next()) is not None:
-            packets.append(packet)
-        return packets
+    def _is_intact(self, wire: bytes) -> bool:
+        return crc16(wire[:-_CRC_SIZE]) == int.from_bytes(wire[-_CRC_SIZE:], "little")
 
-    def _next(self) -> Packet | None:
-        while self._find_header() and len(self._buffer) >= _PREFIX_SIZE:
-            (length,) = struct.unpack_from("<H", self._buffer, len(HEADER) + 1)
-            end = _PREFIX_SIZE + length
-            if not 1 + _CRC_SIZE <= length <= MAX_LENGTH:
-                self._skip_header()
-                continue
-            if len(self._buffer) < end:
-                return None
-            wire = bytes(self._buffer[:end])
-            if crc16(wire[:-_CRC_SIZE]) != int.from_bytes(wire[-_CRC_SIZE:], "little"):
-                self.crc_errors += 1
-                self._skip_header()  # an intact packet may start inside the broken one
-                continue
-            del self._buffer[:end]
-            if (packet := _decode(wire)) is not None:
-                return packet
-        return None
-
-    def _find_header(self) -> bool:
-        """Drop what precedes a header; keep a tail that may be the beginning of one."""
-        start = self._buffer.find(HEADER)
-        keep = start if start >= 0 else max(0, len(self._buffer) - len(HEADER) + 1)
-        del self._buffer[:keep]
-        return start >= 0
-
-    def _skip_header(self) -> None:
-        del self._buffer[: len(HEADER)]
+    def _decode(self, wire: bytes) -> Packet | None:
+        """Decode a packet whose CRC is right; None for a status packet without error byte."""
+        body = wire[_PREFIX_SIZE:-_CRC_SIZE].replace(b"\xff\xff\xfd\xfd", b"\xff\xff\xfd")
+        motor_id, instruction = wire[len(HEADER)], body[0]
+        if instruction != Instruction.STATUS:
+            return Packet(motor_id, instruction, None, body[1:])
+        if len(body) < 2:
+            return None
+        return Packet(motor_id, instruction, body[1], body[2:])
 
 
-def _decode(wire: bytes) -> Packet | None:
-    """Decode a packet whose CRC is right; None for a status packet without error byte."""
-    body = wire[_PREFIX_SIZE:-_CRC_SIZE].replace(b"\xff\xff\xfd\xfd", b"\xff\xff\xfd")
-    motor_id, instruction = wire[len(HEADER)], body[0]
-    if instruction != Instruction.STATUS:
-        return Packet(motor_id, instruction, None, body[1:])
-    if len(body) < 2:
-        return None
-    return Packet(motor_id, instruction, body[1], body[2:])
+def status_parser() -> PacketParser:
+    """What finds the servos' answers."""
+    return PacketParser()
+
+
+def instruction_parser() -> PacketParser:
+    """What finds the requests, as a servo does."""
+    return PacketParser()
