@@ -1,7 +1,7 @@
 from setuptools import find_packages, setup
 
 NAME = "njf_perception"
-NODES = ["camera", "perception"]
+NODES = ["camera", "camera_poses", "perception"]
 
 setup(
     name=NAME,

@@ -17,6 +17,7 @@ from njf_bringup.commands import (
     explore,
     import_njf,
     look,
+    motors,
     pipeline,
     record,
     servo_test,
@@ -43,6 +44,7 @@ app.command("record")(record.record)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)
 app.command("import-njf")(import_njf.import_njf)
 app.command("look")(look.look)
+app.command("motors")(motors.motors)
 app.command("simulate")(simulate.simulate)
 app.command("servo-test")(servo_test.servo_test)
 app.command("train")(train.train)

@@ -29,6 +29,7 @@ class NodeDescription(Config):
     when: dict[str, list[bool | str]] = Field(
         default_factory=dict, description="arguments and their values with which the node runs"
     )
+    needs: str = Field("", description="argument without which, when empty, the node does not run")
     for_each_camera: bool = Field(False, description="one copy per camera, in its namespace")
     lifecycle: bool = Field(False, description="managed: configured and activated at the start")
     stops_first: bool = Field(False, description="makes the robot safe before the others end")
@@ -53,10 +54,10 @@ class Graph(Config):
     @model_validator(mode="after")
     def _conditions_name_arguments(self) -> "Graph":
         for node in self.nodes:
-            for name in node.when:
+            for name in (*node.when, *filter(None, [node.needs])):
                 if name not in self.arguments:
                     known = ", ".join(self.arguments)
-                    raise ValueError(f"{node.name}: 'when' asks for '{name}'; arguments: {known}")
+                    raise ValueError(f"{node.name} asks for '{name}'; arguments: {known}")
         return self
 
 

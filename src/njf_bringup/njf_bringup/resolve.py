@@ -34,7 +34,8 @@ def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
     values = arguments | _from_robot(robot, path, arguments)
     nodes = []
     for node in graph.nodes:
-        if all(arguments[name] in wanted for name, wanted in node.when.items()):
+        wanted = all(arguments[name] in choices for name, choices in node.when.items())
+        if wanted and (not node.needs or arguments[node.needs] != ""):
             nodes += _copies(node, values, robot)
     return ResolvedGraph(nodes, arguments, robot)
 
@@ -52,6 +53,8 @@ def _arguments(graph: Graph, options: Mapping[str, Value]) -> dict[str, Value]:
         named[name] = values[name] = substitute(str(values[name]), named)
     values["run_dir"] = str(Path(str(values["run_dir"])).absolute())
     values["bag"] = str(Path(str(values["bag"])).absolute())
+    if values["camera_poses"]:
+        values["camera_poses"] = str(Path(str(values["camera_poses"])).absolute())
     values["checkpoint"] = _checkpoint(str(values["checkpoint"]))
     if values["use_sim_time"] and values["sim"]:
         raise ConfigError(

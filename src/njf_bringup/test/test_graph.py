@@ -32,6 +32,14 @@ def test_hardware_has_a_camera_node_per_camera_and_the_robot_files_port() -> Non
     assert "port" not in graph.nodes[1].parameters
 
 
+def test_poses_of_real_cameras_are_published_where_a_file_has_them(tmp_path: Path) -> None:
+    hardware = {"sim": False, "task": "none", "camera_poses": str(tmp_path / "poses.yaml")}
+    assert names(**hardware) == ["camera_0_driver", "camera_poses", "driver"]
+    node = resolve(load_graph(), hardware).nodes[1]
+    assert node.parameters == {"file": str(tmp_path / "poses.yaml")}
+    assert "camera_poses" not in names(**(hardware | {"sim": True}))
+
+
 def test_simulator_and_driver_share_the_port_of_this_run(tmp_path: Path) -> None:
     simulator, driver = resolve(load_graph(), {"task": "none", "run_dir": str(tmp_path)}).nodes
     assert simulator.parameters["port_link"] == driver.parameters["port"]

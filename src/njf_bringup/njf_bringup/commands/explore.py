@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import MaybePath, ParamsFile, Robot, RunDir, Seed, Sim
+from njf_bringup.commands.options import (
+    CameraPoses,
+    MaybePath,
+    ParamsFile,
+    Robot,
+    RunDir,
+    Seed,
+    Sim,
+)
 
 
 def explore(
@@ -16,11 +24,13 @@ def explore(
     seed: Seed = 0,
     run_dir: RunDir = Path("out/explore"),
     params_file: ParamsFile = None,
+    camera_poses: CameraPoses = None,
 ) -> None:
     """Visit random states through the real driver; a recorder writes images of each settled one."""
     from njf_bringup.paths import data_folder
 
-    explore_into(out or data_folder(robot) / "bag", robot, sim, states, seed, run_dir, params_file)
+    bag = out or data_folder(robot) / "bag"
+    explore_into(bag, robot, sim, states, seed, run_dir, params_file, camera_poses)
 
 
 def explore_into(
@@ -31,6 +41,7 @@ def explore_into(
     seed: int,
     run_dir: Path,
     params_file: Path | None = None,
+    camera_poses: Path | None = None,
 ) -> None:
     """Explore into `bag`, which must not exist yet."""
     from njf_bringup.up import resolve_options, running, use_private_domain
@@ -48,6 +59,7 @@ def explore_into(
         bag=bag,
         run_dir=run_dir,
         params_file=params_file,
+        camera_poses=camera_poses,
     )
     with running(graph) as supervisor:
         supervisor.wait()

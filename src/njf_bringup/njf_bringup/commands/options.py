@@ -19,6 +19,10 @@ Checkpoint = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 RunDir = Annotated[Path, typer.Option(help="Folder for logs and parameter files.")]
 Bag = Annotated[Path, typer.Option(help="Bag to write: a folder, or a file ending in .mcap.")]
+CameraPoses = Annotated[
+    MaybePath,
+    typer.Option(exists=True, help="camera_poses.yaml of `njf calibrate`, for /tf_static."),
+]
 ParamsFile = Annotated[
     MaybePath, typer.Option(exists=True, help="YAML file of ROS parameters that win.")
 ]

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import Checkpoint, MaybePath, ParamsFile, Robot, RunDir, Seed, Sim
+from njf_bringup.commands.options import (
+    CameraPoses,
+    Checkpoint,
+    MaybePath,
+    ParamsFile,
+    Robot,
+    RunDir,
+    Seed,
+    Sim,
+)
 
 
 def up(
@@ -29,6 +38,7 @@ def up(
     run_dir: RunDir = Path("out/run"),
     namespace: Annotated[str, typer.Option(help="Namespace of all nodes.")] = "",
     params_file: ParamsFile = None,
+    camera_poses: CameraPoses = None,
     log_level: Annotated[str, typer.Option(help="Least severe messages to log.")] = "info",
     seed: Seed = 0,
 ) -> None:
@@ -50,6 +60,7 @@ def up(
         run_dir=run_dir,
         namespace=namespace,
         params_file=params_file,
+        camera_poses=camera_poses,
         log_level=log_level,
         seed=seed,
     )

@@ -165,25 +165,35 @@ def adjust(
         raise DataError("the poses diverged. Take more views in which the board is tilted.")
     sigma_px = 1.4826 * float(np.median(np.abs(error)))  # without the few largest
     jacobian = problem.jacobian(found.x)
-    spread = sigma_px * _unit_deviations(jacobian)
     cameras, boards = problem.poses(found.x)
-    deviations = spread[: 6 * len(cameras)].reshape(-1, 2, 3).max(-1)
+    deviations = sigma_px * _unit_deviations(jacobian, cameras)
     names = problem.cameras
     tags = np.concatenate([np.repeat(view.sighting.ids, 4) for view in views])
     return Solution(
         {name: invert(T) for name, T in zip(names, cameras, strict=True)},
         dict(zip(problem.instants, boards, strict=True)),
-        dict(zip(names, deviations[:, 1].tolist(), strict=True)),
         dict(zip(names, deviations[:, 0].tolist(), strict=True)),
+        dict(zip(names, deviations[:, 1].tolist(), strict=True)),
         check_focal(lenses, names, problem.camera, problem.pixels, jacobian, error, sigma_px),
         Residuals(problem.view, tags, problem.pixels, error),
     )
 
 
-def _unit_deviations(jacobian: csr_matrix) -> Float[np.ndarray, " m"]:
-    """Of each unknown, for errors of 1 px."""
-    information = (jacobian.T @ jacobian).toarray()
-    return np.sqrt(np.diag(np.linalg.pinv(information)).clip(0))
+def _unit_deviations(
+    jacobian: csr_matrix, cameras: Float[np.ndarray, "c 4 4"]
+) -> Float[np.ndarray, "c 2"]:
+    """Of each camera's position [m] and rotation [rad], the largest axis, for errors of 1 px.
+
+    A camera stands at p = -R' t. With the steps w and d of `_moved`, p moves by -R' (d + t x w).
+    """
+    covariance = np.linalg.pinv((jacobian.T @ jacobian).toarray())
+    deviations = np.zeros((len(cameras), 2))
+    for index, T in enumerate(cameras):
+        block = covariance[6 * index : 6 * index + 6, 6 * index : 6 * index + 6]
+        by_step = -T[:3, :3].T @ np.hstack([_cross(T[None, :3, 3])[0], np.eye(3)])
+        variances = np.diag(by_step @ block @ by_step.T), np.diag(block)[:3]
+        deviations[index] = [np.sqrt(variance.max()) for variance in variances]
+    return deviations
 
 
 def _moved(

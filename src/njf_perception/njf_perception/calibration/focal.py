@@ -1,7 +1,8 @@
 """Whether the given focal lengths fit the views: a wrong one hides in the poses, not in the error.
 
 At the solution one more step of Gauss and Newton is taken, with the logarithm of each camera's
-focal length as a further unknown. Its column in the Jacobian is the pixel less the principal point.
+focal length as a further unknown. Its column in the Jacobian is the pixel less the principal point:
+the predicted one, since the noise of the seen one is in the error too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,9 +49,10 @@ def check_focal(
         sigma_px: standard deviation of u and of v [px].
     """
     columns = np.zeros((len(pixels), 2, len(cameras)))
+    predicted = pixels + error_px
     for index, name in enumerate(cameras):
         ours = owner == index
-        columns[ours, :, index] = pixels[ours] - lenses[name].K[:2, 2]
+        columns[ours, :, index] = predicted[ours] - lenses[name].K[:2, 2]
     by_focal = columns.reshape(-1, len(cameras))
     poses, across = (jacobian.T @ jacobian).toarray(), jacobian.T @ by_focal
     solved = np.linalg.pinv(poses) @ np.column_stack([across, jacobian.T @ error_px.ravel()])

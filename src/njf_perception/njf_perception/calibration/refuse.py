@@ -94,7 +94,7 @@ def check_views(
             raise DataError(
                 f"{camera}: {count} usable views of {len(seen)} images, expected at least "
                 f"{limits.views} with {min(FEWEST_TAGS, len(board.ids))} tags or more. Show it the "
-                "board larger, brighter and at less of a slant."
+                "board larger, sharper and brighter, and at less of a slant."
             )
     if rest not in instants:
         raise DataError(
