@@ -40,14 +40,16 @@ def rows() -> list[str]:
 def test_every_test_that_the_page_names_exists() -> None:
     known = {name for path in modules() for name, _ in collected(path)}
     named = {name for row in rows() for name in ID.findall(row)}
-    assert not named - known, "docs/safety.md names tests that are gone: mend the page"
+    gone = sorted(named - known)
+    assert not gone, f"docs/safety.md names tests that are gone: {gone}"
 
 
 def test_every_test_of_a_fault_is_on_the_page() -> None:
     faults = {name for path in modules() for name, fault in collected(path) if fault}
     named = {name for row in rows() for name in ID.findall(row)}
     assert faults, "the marks are found"
-    assert not faults - named, "add these tests to the table of docs/safety.md"
+    missing = sorted(faults - named)
+    assert not missing, f"add these tests to the table of docs/safety.md: {missing}"
 
 
 def test_every_row_says_what_happens_and_when() -> None:
