@@ -19,6 +19,7 @@ from njf_perception.config import Config
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
 
 _MANUAL_EXPOSURE = 1.0  # V4L2_EXPOSURE_MANUAL
+_BUFFERS = 2  # one to fill while the other is read; with one, every image begun meanwhile is lost
 _BROKEN_IN_A_ROW = 10  # a cable that loses packets now and then spoils one
 
 
@@ -96,7 +97,7 @@ class UvcCamera(CameraSource):
             "rate_hz": (cv2.CAP_PROP_FPS, config.rate_hz, 0.5),
         }
         refused = self._set(wanted)
-        self._device.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._device.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
         if refused:
             raise self._refusal("; ".join(refused))
 

@@ -7,15 +7,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
+from njf_perception.cameras.base import CameraSource, Grabbed
+from njf_perception.cameras.calibration import Calibration, Undistorter
+from njf_perception.cameras.freshness import Instant
+from njf_perception.cameras.make import SourceConfig
+from njf_perception.cameras.realsense import RealSenseConfig
+from njf_perception.config import parse_config
 from njf_perception.errors import ConfigError
 from njf_perception.nodes.camera import CameraNode
-from njf_perception.nodes.conversions import camera_from_info, image_from_msg, stamp_to_ns
+from njf_perception.nodes.conversions import (
+    camera_from_info,
+    depth_from_msg,
+    image_from_msg,
+    stamp_to_ns,
+)
 
 pytestmark = pytest.mark.ros
 
@@ -119,6 +131,46 @@ def test_wrong_size_of_calibration_is_told(start, folder, wait_until):
     _, listener = start(path=str(folder), loop=True, calibration=str(calibration))
     wait_until(lambda: any("Calibrate at the size" in s.message for s in listener.statuses))
     assert not listener.images
+
+
+class DepthCamera(CameraSource):
+    """Noise and a slope, with a calibration of its own."""
+
+    def __init__(self, name: str, config: SourceConfig) -> None:
+        assert isinstance(config, RealSenseConfig)
+        super().__init__(name, 20.0, repeats_allowed=False)
+        self.calibration = parse_config(yaml.safe_load(CALIBRATION), Calibration, "test")
+        self._rng = np.random.default_rng(0)
+
+    def _grab(self) -> Grabbed:
+        self._stopping.wait(0.05)
+        image = self._rng.integers(0, 256, (48, 64, 3), np.uint8)
+        depth_mm = np.tile(np.arange(500, 564, dtype=np.uint16), (48, 1))
+        return Grabbed(image, Instant.now(), depth_mm)
+
+    def _release(self) -> None:
+        pass
+
+
+def test_depth_and_factory_calibration_go_out_undistorted(spin, wait_until):
+    values = {"camera": "camera_3", "source": "realsense", "depth": True}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    node, listener = CameraNode(overrides, DepthCamera), Listener()
+    depths: list[Image] = []
+    listener.create_subscription(
+        Image, "camera_3/aligned_depth_to_color/image_raw", depths.append, qos_profile_sensor_data
+    )
+    spin(node, listener)
+    wait_until(lambda: depths and listener.infos and listener.images)
+    assert camera_from_info(listener.infos[-1], "camera_3").K[0].tolist() == [60.0, 0.0, 31.5]
+    depth_m = depth_from_msg(depths[-1])
+    assert depth_m.shape == (48, 64)
+    assert depth_m[23, 31] == pytest.approx(0.531, abs=0.001)
+    undistorter = Undistorter(parse_config(yaml.safe_load(CALIBRATION), Calibration, "test"))
+    slope_mm = np.tile(np.arange(500, 564, dtype=np.uint16), (48, 1))
+    expected = undistorter.depth(slope_mm) * 1e-3
+    assert not np.array_equal(expected, slope_mm * 1e-3)
+    np.testing.assert_allclose(np.nan_to_num(depth_m), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("parameter", ["path", "calibration"])
