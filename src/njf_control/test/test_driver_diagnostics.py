@@ -10,12 +10,14 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from njf_control.control_loop import ControlLoop
 from njf_control.drivers.base import RobotDriver, RobotState
+from njf_control.drivers.make import make_driver
 from njf_control.nodes.driver_diagnostics import DriverDiagnostics, channel_statuses
 from njf_control.robot import load_robot
 from njf_control.safety import SafetyGate
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-ROBOT = load_robot(Path(__file__).parents[3] / "config/robots/finger.yaml")
+ROBOTS = Path(__file__).parents[3] / "config" / "robots"
+ROBOT = load_robot(ROBOTS / "finger.yaml")
 NAMES = ROBOT.channel_names
 
 
@@ -173,6 +175,15 @@ def test_temperature_and_voltage_are_judged(health, level, text):
     state = RobotState(np.zeros(1), np.zeros(1), 0.0, columns)
     (status,) = channel_statuses(["joint_0"], state, limits)
     assert status.level == level and text in status.message
+
+
+@pytest.mark.parametrize(
+    ("name", "supply_v"), [("finger", (6.0, 8.4)), ("hsa", (10.0, 14.8)), ("allegro", None)]
+)
+def test_limits_are_those_of_the_robots_motors(name, supply_v):
+    limits = make_driver(load_robot(ROBOTS / f"{name}.yaml")).health_limits
+    assert limits["temperature_c"] == (-math.inf, 60.0)
+    assert limits.get("voltage_v") == supply_v
 
 
 def test_an_alarm_is_an_error():

@@ -36,6 +36,7 @@ XL320 = ControlTable(
     model="xl320",
     model_number=350,
     protocol=2,
+    supply_v=(6.0, 8.4),
     units=TEN_BIT,
     baud_codes={0: 9_600, 1: 57_600, 2: 115_200, 3: 1_000_000},
     state_ends=("torque_enable", "hardware_error_status"),
@@ -83,6 +84,7 @@ AX12 = ControlTable(
     model="ax12",
     model_number=12,
     protocol=1,
+    supply_v=(9.0, 12.0),
     units=TEN_BIT,
     baud_codes={  # 2 Mbit/s / (value + 1)
         207: 9_600,
@@ -192,7 +194,12 @@ _X_CURRENT = {
 _X_LOAD = {"present_load": _measured(126, 2, signed=True)}
 
 
-def _x_series(model: str, model_number: int, more: Mapping[str, Register]) -> ControlTable:
+def _x_series(
+    model: str,
+    model_number: int,
+    more: Mapping[str, Register],
+    supply_v: tuple[float, float] | None = None,
+) -> ControlTable:
     return ControlTable(
         model=model,
         model_number=model_number,
@@ -230,13 +237,15 @@ def _x_series(model: str, model_number: int, more: Mapping[str, Register]) -> Co
             effort_limit="goal_pwm",
             largest_effort="pwm_limit",
         ),
+        supply_v=supply_v,
         registers={**_X_COMMON, **more},
     )
 
 
-MX28 = _x_series("mx28", 30, {"acceleration_limit": _eeprom(40, 4), **_X_LOAD})
-XL430_W250 = _x_series("xl430_w250", 1060, _X_LOAD)
-XM430_W350 = _x_series("xm430_w350", 1020, _X_CURRENT)
+_14_V = (10.0, 14.8)
+MX28 = _x_series("mx28", 30, {"acceleration_limit": _eeprom(40, 4), **_X_LOAD}, _14_V)
+XL430_W250 = _x_series("xl430_w250", 1060, _X_LOAD, (6.5, 12.0))
+XM430_W350 = _x_series("xm430_w350", 1020, _X_CURRENT, _14_V)
 XC330_T288 = _x_series("xc330_t288", 1220, {"pwm_slope": _eeprom(62, 1), **_X_CURRENT})
 
 CONTROL_TABLES = {

@@ -63,6 +63,7 @@ class ControlTable:
     hardware_errors: Mapping[int, str]  # bit -> name; of the error byte where it has no register
     settings: Mapping[str, Setting] = field(default_factory=dict)
     roles: Roles = Roles()
+    supply_v: tuple[float, float] | None = None  # least and greatest voltage; None: not known here
 
     def __getitem__(self, name: str) -> Register:
         """The register called `name`."""
