@@ -1,6 +1,5 @@
 """Benches of fake Dynamixel motors of whole robots, and what every fault of theirs must lead to."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +127,12 @@ def poppy(make_bench: Callable[..., MotorBench]) -> MotorBench:
     return make_bench("poppy")
 
 
+@pytest.fixture
+def ax12(make_bench: Callable[..., MotorBench]) -> MotorBench:
+    """The finger with AX-12 servos: protocol 1.0."""
+    return make_bench("finger", driver={"model": "ax12"})
+
+
 class Rig:
     """A driver node, its motors and a probe; what a test of a fault does and looks at."""
 
@@ -187,9 +192,3 @@ def rig(bench: MotorBench, probe, spin, namespace, wait_until) -> Rig:
     spin(node)
     probe.names = bench.robot.channel_names
     return Rig(bench, node, probe, wait_until)
-
-
-@pytest.fixture
-def now() -> Callable[[], float]:
-    """The clock of the servos' stamps [s]."""
-    return time.monotonic

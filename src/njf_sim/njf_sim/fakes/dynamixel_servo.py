@@ -124,8 +124,7 @@ class FakeServo:
         for name, value in written.items():
             if not (self.faults.forgetful and self.table[name].eeprom):
                 self._set(name, value)
-        if "id" in written:
-            self.motor_id = written["id"]
+        self.motor_id = self.get("id")
         return StatusError.NONE if written else StatusError.DATA_LENGTH
 
     def heard(self, now_s: float) -> None:

@@ -135,6 +135,7 @@ class DynamixelBus:
 
     def _set_baud(self, baud: int) -> None:
         with self._guarded_port() as port:
+            port.flush()  # what is still being sent is for the old speed
             port.baudrate = baud
 
     def scan(self) -> dict[int, int]:

@@ -76,15 +76,19 @@ def _find_model(bus: DynamixelBus, table: ControlTable, motor: Motor) -> int:
     if other := _baud_where_it_answers(bus, table, motor):
         raise DeviceNotConnectedError(
             f"channel {motor.name} answers at {other} bit/s, not at {bus.baud}. Set driver.baud to "
-            f"{other}, or change the motor: `njf motors --port {bus.port} --baud {other} "
+            f"{other}, or change the motor: `{_tool(bus, table)} --baud {other} "
             f"--motor-id {motor.motor_id} --new-baud {bus.baud}`."
         )
     raise DeviceNotConnectedError(
         f"channel {motor.name} does not answer on {bus.port}. Motor ids that answer: "
         f"{', '.join(map(str, found)) or 'none'}. Check power, wiring, baud rate and motor_id "
-        f"in the robot's file; `njf motors --port {bus.port}` lists who is there. "
+        f"in the robot's file; `{_tool(bus, table)}` lists who is there. "
         f"{bus.describe_link()}".rstrip()
     )
+
+
+def _tool(bus: DynamixelBus, table: ControlTable) -> str:
+    return f"njf motors --port {bus.port}" + (" --protocol 1" if table.protocol == 1 else "")
 
 
 def _baud_where_it_answers(bus: DynamixelBus, table: ControlTable, motor: Motor) -> int:
