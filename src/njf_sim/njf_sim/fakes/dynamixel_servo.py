@@ -19,7 +19,7 @@ from njf_sim.plant import Plant
 _NORMAL_TEMPERATURE_C, _HOT_TEMPERATURE_C = 35, 80
 _BROKEN_DOWN_V = 5.0
 _LOAD_PER_RAD = 4.0  # full torque at a quarter radian of lag, about what p_gain = 32 gives
-_OVERLOAD_S = 1.0  # at full torque, until the servo gives up
+_OVERLOAD_S = 1.0  # at full torque without any motion, until the servo gives up
 _MOVING_RAD_S = 0.02
 
 
@@ -81,6 +81,7 @@ class FakeServo:
         self._overloaded_s = 0.0
         self.let_go_s: float | None = None
         self._is_limp = False
+        self._stands_still = True
         self._refresh()
 
     @property
@@ -153,9 +154,10 @@ class FakeServo:
             self.plant.set_goal(self._axis, None)
             self._shaft_rad = self._joint_rad = self.plant.position(self._axis)
             return
-        if not self.faults.stuck:
-            step_rad = elapsed_s * self._speed_limit_rad_s
-            self._shaft_rad += _clip(self._goal_rad - self._shaft_rad, step_rad)
+        step_rad = 0.0 if self.faults.stuck else elapsed_s * self._speed_limit_rad_s
+        moved_rad = _clip(self._goal_rad - self._shaft_rad, step_rad)
+        self._shaft_rad += moved_rad
+        self._stands_still = not moved_rad
         self._joint_rad += self._pull_of_the_play()
         self.plant.set_goal(self._axis, self._joint_rad)
 
@@ -191,7 +193,7 @@ class FakeServo:
     def _check_hardware(self, elapsed_s: float) -> None:
         """Let alarms come up; they stay until a reboot."""
         bits = {name: 1 << bit for bit, name in self.table.hardware_errors.items()}
-        full = self._has_torque and abs(self._load()) >= 1.0
+        full = self._stands_still and self._has_torque and abs(self._load()) >= 1.0
         self._overloaded_s = self._overloaded_s + elapsed_s if full else 0.0
         alarms = set(self.faults.alarms)
         alarms |= {"overheating"} if self.faults.overheat else set()
