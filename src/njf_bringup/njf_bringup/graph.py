@@ -24,6 +24,7 @@ class NodeDescription(Config):
     """One node as written in the file, before substitution."""
 
     name: str
+    group: str = Field("", description="launch file that has the node, without .launch.py")
     package: str
     executable: str
     when: dict[str, list[bool | str]] = Field(
@@ -69,6 +70,7 @@ class NodeSpec:
     package: str
     executable: str
     namespace: str = ""
+    group: str = ""
     parameters: dict[str, Value] = field(default_factory=dict)
     remappings: dict[str, str] = field(default_factory=dict)
     lifecycle: bool = False
@@ -110,6 +112,10 @@ class ResolvedGraph:
         if self.arguments["params_file"]:
             shared += ["--params-file", str(self.arguments["params_file"])]
         return shared
+
+    def in_groups(self, *groups: str) -> "ResolvedGraph":
+        """The same graph reduced to the nodes of these groups."""
+        return replace(self, nodes=[node for node in self.nodes if node.group in groups])
 
     def only(self, *names: str) -> "ResolvedGraph":
         """The same graph reduced to the nodes of these names."""

@@ -117,6 +117,7 @@ def _spec(node: NodeDescription, values: Mapping[str, Value]) -> NodeSpec:
         package=node.package,
         executable=node.executable,
         namespace=str(values["namespace"]),
+        group=node.group,
         parameters=parameters,
         remappings=node.remappings,
         lifecycle=node.lifecycle,

@@ -1,4 +1,4 @@
-"""The launch file: valid Python everywhere, the graph of `njf up` where launch_ros is installed."""
+"""The launch files: valid everywhere, the graph of `njf up` where launch_ros is installed."""
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
@@ -13,52 +13,65 @@ from njf_bringup.graph import Value, load_graph
 from njf_bringup.paths import root
 from njf_bringup.resolve import resolve
 
-LAUNCH = root() / "launch" / "njf.launch.py"
+FILES = sorted((root() / "launch").glob("*.launch.py"))
+WHOLE = root() / "launch" / "njf.launch.py"
+GROUPS = {file.name.removesuffix(".launch.py"): file for file in FILES if file != WHOLE}
+OPTIONS: list[dict[str, Value]] = [
+    {},
+    {"task": "explore", "record": "stills", "cameras": "all"},
+    {"sim": False, "task": "none"},
+    {"robot": "allegro", "rviz": True, "foxglove": True},
+]
 
 
-def test_compiles(tmp_path: Path) -> None:
-    py_compile.compile(str(LAUNCH), cfile=str(tmp_path / "out.pyc"), doraise=True)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_compiles(file: Path, tmp_path: Path) -> None:
+    py_compile.compile(str(file), cfile=str(tmp_path / "out.pyc"), doraise=True)
 
 
-@pytest.fixture
-def launch_file() -> ModuleType:
+def test_every_group_of_nodes_has_a_file_and_the_whole_includes_them() -> None:
+    assert {node.group for node in load_graph().nodes} == set(GROUPS)
+    text = WHOLE.read_text()
+    assert all(f'"{file.name}"' in text for file in GROUPS.values())
+
+
+def load(file: Path) -> ModuleType:
+    """A launch file as a module, as `ros2 launch` loads it."""
     pytest.importorskip("launch_ros", reason="launch_ros has no wheel; a ROS installation has it")
-    spec = importlib.util.spec_from_file_location("njf_launch", LAUNCH)
+    spec = importlib.util.spec_from_file_location("a_launch_file", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"task": "explore", "record": "stills", "cameras": "all"}, {"sim": False, "task": "none"}],
-)
-def test_launches_the_nodes_of_the_graph(
-    launch_file: ModuleType, options: dict[str, Value]
-) -> None:
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("group", GROUPS)
+def test_launches_the_nodes_of_its_group(group: str, options: dict[str, Value]) -> None:
+    description = load(GROUPS[group]).generate_launch_description()
     from launch import LaunchContext
     from launch_ros.actions import LifecycleNode, Node
 
     context = LaunchContext()
     context.launch_configurations.update({k: str(v).lower() for k, v in options.items()})
     launched = []
-    for entity in launch_file.generate_launch_description().entities:
+    for entity in description.entities:
         for action in entity.visit(context) or []:
             if isinstance(action, Node):
                 managed = isinstance(action, LifecycleNode)
                 launched.append((action.node_package, action.node_executable, managed))
     expected = [
         (node.package, node.executable, node.lifecycle)
-        for node in resolve(load_graph(), options).nodes
+        for node in resolve(load_graph(), options).in_groups(group).nodes
     ]
     assert launched == expected
 
 
-def test_every_argument_is_described(launch_file: ModuleType) -> None:
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_argument_is_described(file: Path) -> None:
+    entities = load(file).generate_launch_description().entities
     from launch.actions import DeclareLaunchArgument
 
-    entities = launch_file.generate_launch_description().entities
     declared = [entity for entity in entities if isinstance(entity, DeclareLaunchArgument)]
     assert [argument.name for argument in declared] == list(load_graph().arguments)
     assert all(argument.description for argument in declared)

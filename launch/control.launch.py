@@ -1,0 +1,7 @@
+"""Perception, Jacobian field and solver; or the explorer. `--show-args` is the manual."""
+
+from njf_bringup.launch_actions import LaunchDescription, describe
+
+
+def generate_launch_description() -> LaunchDescription:
+    return describe("control")
