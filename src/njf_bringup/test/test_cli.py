@@ -26,6 +26,7 @@ def test_help_lists_every_verb() -> None:
     verbs = [
         "up",
         "demo",
+        "calibrate",
         "explore",
         "bag-to-dataset",
         "import-njf",

@@ -80,9 +80,10 @@ class Tally:
 
     def line(self, camera: str) -> str:
         """The figures, for a terminal."""
+        error = f"{self.error_px:6.2f}" if self.squares_px2 else "     -"
         return (
             f"{camera:16s} {self.views:4d} views of {self.images:4d}  {self.tags:5d} tags  "
-            f"{self.error_px:6.2f} px  coverage {100 * self.coverage:3.0f} %"
+            f"{error} px  coverage {100 * self.coverage:3.0f} %"
         )
 
 
