@@ -1,7 +1,7 @@
 """The robot's cameras, and where they stand. `--show-args` is the manual."""
 
-from njf_bringup.launch_actions import LaunchDescription, describe
+from njf_bringup.launch_actions import describe
 
 
-def generate_launch_description() -> LaunchDescription:
+def generate_launch_description():
     return describe("cameras")

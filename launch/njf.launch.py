@@ -4,10 +4,10 @@ Simulated, `ros2 launch njf_bringup njf.launch.py robot:=poppy rviz:=true`; on h
 `sim:=false params_file:=camera.yaml`.
 """
 
-from njf_bringup.launch_actions import LaunchDescription, include
+from njf_bringup.launch_actions import include
 
 
-def generate_launch_description() -> LaunchDescription:
+def generate_launch_description():
     return include(
         "cameras.launch.py",
         "robot.launch.py",
