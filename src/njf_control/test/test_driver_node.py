@@ -244,3 +244,21 @@ def test_a_clock_that_stands_still_stops_no_watchdog(start, bench, wait_until):
     assert "watchdog" in probe.safety[-1].reason
     assert stamp_to_ns(probe.safety[-1].header.stamp) == 0, "that clock did stand still"
     wait_until(lambda: "driver: command" in probe.statuses)
+
+
+@pytest.mark.fault
+def test_a_flood_of_commands_leaves_the_emergency_stop_heard(active, bench, finger, wait_until):
+    """A writer without a pause: the newest command counts, the rate limit is one of time."""
+    goal = START + [0.9, 0.0, 0.0]
+    active.setpoint = START.tolist()
+    wait_until(lambda: active.state == SafetyState.RUNNING)
+    active.setpoint = None
+    seen = len(active.applied)
+    active.create_timer(0.0005, lambda: active.send(goal))
+    wait_until(lambda: bench.positions()[0] > START[0] + 0.2)
+    assert active.call("estop", reason="too many").success
+    wait_until(lambda: active.state == SafetyState.ESTOP)
+    applied = np.array([msg.applied[0] for msg in active.applied[seen:]])
+    times_s = np.array([stamp_to_ns(msg.header.stamp) * 1e-9 for msg in active.applied[seen:]])
+    speed = (applied[-1] - applied[0]) / (times_s[-1] - times_s[0])
+    assert 0.0 < speed <= 1.1 * finger.max_rate[0]
