@@ -19,7 +19,7 @@ class JointPlant:
     """Joints that are where they were last told to be."""
 
     def __init__(self) -> None:
-        self.rad = dict.fromkeys((1, 2, 21), 0.0)
+        self.rad: dict[int, float] = dict.fromkeys((1, 2, 21), 0.0)
         self.limp = False
 
     def set_goal(self, channel_id: int, goal: float | None) -> None:
