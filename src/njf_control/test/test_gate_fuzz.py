@@ -49,8 +49,9 @@ class JudgingDevice(RobotDriver):
 
     def anew(self, origin: np.ndarray | None = None) -> None:
         """A motion begins at the measured state, without a command."""
-        self.origin, self.target, self.heard_s = origin, None, -math.inf
+        self.origin = self.position if origin is None else origin
         self.origin_is_measured = origin is None
+        self.target, self.heard_s = None, -math.inf
 
     def hear(self, target: np.ndarray, now_s: float) -> None:
         self.target, self.heard_s = np.clip(target, self.lower, self.upper), now_s

@@ -21,7 +21,6 @@ time, not cycles, so this costs no safety and saves most of the wait.
 import os
 import signal
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -180,19 +179,17 @@ class DriverNode(GuardedLifecycleNode):
 
     def _on_command(self, msg: Command) -> None:
         writer = f"'{msg.source}' on command"
-        self._offer(msg.channel_names, msg.values, msg.image_stamp, writer)
+        self._offer(list(msg.channel_names), list(msg.values), msg.image_stamp, writer)
 
     def _on_joint_command(self, msg: JointState) -> None:
         """Take the positions; velocities and efforts are nothing this driver can obey."""
-        self._offer(msg.name, msg.position, Time(), "a writer of joint_commands")
+        self._offer(list(msg.name), list(msg.position), Time(), "a writer of joint_commands")
 
-    def _offer(
-        self, names: Sequence[str], values: Sequence[float], image_stamp: Time, writer: str
-    ) -> None:
+    def _offer(self, names: list[str], values: list[float], image_stamp: Time, writer: str) -> None:
         if self._loop is None:
             return
         now_s = time.monotonic()
-        verdict = self._loop.submit(list(names), list(values), now_s, writer)
+        verdict = self._loop.submit(names, values, now_s, writer)
         if verdict.accepted:
             self._image_stamp = image_stamp
         else:
