@@ -1,0 +1,105 @@
+"""Write docs/reference.md anew from the running program; with --check only say whether it is old.
+
+Three small graphs are started one after the other, so that every node runs once: the simulated
+finger that servos and records, the same one that explores, and a camera that plays a picture.
+"""
+
+import difflib
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rclpy
+import yaml
+
+from njf_bringup.cli import app
+from njf_bringup.graph import ResolvedGraph, load_graph
+from njf_bringup.reference.inspect import NodeFacts, ParameterFacts
+from njf_bringup.reference.page import page
+from njf_bringup.up import resolve_options, running, use_private_domain
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "reference.md"
+PLAYED = {"source": "video", "loop": True}  # how the camera is run here, which says nothing
+
+
+def graphs(scratch: Path) -> Iterator[tuple[ResolvedGraph, list[str]]]:
+    """Graphs to start, and the nodes to look at in each."""
+    servo = resolve_options(run_dir=scratch / "servo", record="stream")
+    yield servo, [node.name for node in servo.nodes]
+    explore = resolve_options(run_dir=scratch / "explore", task="explore", record="stills")
+    yield explore, ["explorer"]
+    yield _camera(scratch), ["camera_0_driver", "camera_poses"]
+
+
+def _camera(scratch: Path) -> ResolvedGraph:
+    """A camera node that plays a folder of pictures."""
+    pictures = scratch / "pictures"
+    pictures.mkdir(parents=True)
+    for index in range(2):
+        cv2.imwrite(str(pictures / f"{index}.png"), np.full((480, 640, 3), 100 * index, np.uint8))
+    parameters = {"/**": {"ros__parameters": {"path": str(pictures)} | PLAYED}}
+    file = scratch / "camera.yaml"
+    file.write_text(yaml.safe_dump(parameters))
+    poses = scratch / "camera_poses.yaml"
+    pose = {"frame": "camera_0", "position_m": [0.0] * 3, "quaternion_xyzw": [0.0, 0.0, 0.0, 1.0]}
+    poses.write_text(yaml.safe_dump({"cameras": {"camera_0": pose}}))
+    graph = resolve_options(
+        sim=False,
+        task="none",
+        run_dir=scratch / "camera",
+        params_file=file,
+        camera_poses=str(poses),
+    )
+    return graph.only("camera_0_driver", "camera_poses")
+
+
+def look_at_all(scratch: Path) -> list[NodeFacts]:
+    """Start every graph and ask its nodes."""
+    from njf_bringup.nodes.inspector import Inspector
+
+    facts = []
+    for graph, names in graphs(scratch):
+        with running(graph):
+            rclpy.init()
+            with Inspector() as inspector:
+                facts += [inspector.look(n) for n in graph.nodes if n.name in names]
+            rclpy.shutdown()
+    return [_without_paths(node, scratch) for node in facts]
+
+
+def _without_paths(node: NodeFacts, scratch: Path) -> NodeFacts:
+    """This run's own values are nobody's defaults."""
+    here = (str(ROOT), str(scratch))
+
+    def ours(parameter: ParameterFacts) -> bool:
+        played = node.executable == "camera" and parameter.name in PLAYED
+        return played or str(parameter.default).startswith(here)
+
+    plain = [replace(p, default="") if ours(p) else p for p in node.parameters]
+    return replace(node, parameters=plain)
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    use_private_domain()
+    with tempfile.TemporaryDirectory(prefix="njf_reference_") as folder:
+        nodes = look_at_all(Path(folder))
+    text = page(app, load_graph(), nodes, ROOT / "src" / "njf_msgs")
+    if "--check" not in sys.argv:
+        PAGE.write_text(text)
+        return 0
+    if text == PAGE.read_text():
+        return 0
+    old = PAGE.read_text().splitlines()
+    print("docs/reference.md is old. Run scripts/reference.py. Differences:")
+    print("\n".join(difflib.unified_diff(old, text.splitlines(), "old", "new", n=0, lineterm="")))
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
