@@ -1,11 +1,11 @@
 """Any bytes into the parser of protocol 1.0."""
 
-from collections import deque
-
 import pytest
 
 from njf_control.drivers.dynamixel import protocol1
 from njf_control.drivers.dynamixel.packets import Instruction, Packet
+
+NEWEST = 400
 
 
 @pytest.mark.fuzz
@@ -13,7 +13,7 @@ from njf_control.drivers.dynamixel.packets import Instruction, Packet
 def test_damaged_packets_are_decoded_as_they_were_or_refused(fuzz, of_answers):
     """A checksum of eight bits lets one damaged packet in 256 through: length and id help."""
     parser = protocol1.PacketParser(of_answers)
-    sent: deque[Packet] = deque(maxlen=400)  # more than the parser can hold back
+    sent: dict[Packet, None] = {}  # the newest, in order; more than the parser can hold back
     found, false, frames = 0, 0, fuzz.count(10_000)
     for _ in range(frames):
         parameters = fuzz.random.randbytes(fuzz.random.randrange(24))
@@ -21,9 +21,11 @@ def test_damaged_packets_are_decoded_as_they_were_or_refused(fuzz, of_answers):
         wire = protocol1.encode_status(motor_id, head, parameters)
         assert (sum(wire[2:]) & 0xFF) == 0xFF, "the sum and its complement"
         kind = (Instruction.STATUS, head) if of_answers else (head, None)
-        sent.append(Packet(motor_id, *kind, parameters))
+        sent[Packet(motor_id, *kind, parameters)] = None
         for packet in parser.feed(fuzz.damaged(wire)):
             found, false = found + 1, false + (packet not in sent)
+        if len(sent) > NEWEST:
+            del sent[next(iter(sent))]
         assert len(parser._buffer) <= protocol1.MAX_LENGTH + 64
     assert found > frames / 5 and parser.crc_errors > frames / 20
     assert false <= 2 + frames / 50
