@@ -11,6 +11,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import FluidPressure
 
 from njf_control.nodes.driver import DriverNode
+from njf_control.nodes.driver_pressures import topic_name
 from njf_msgs.msg import SafetyState
 
 pytestmark = pytest.mark.ros
@@ -120,3 +121,8 @@ def test_every_chamber_has_a_topic_of_its_gauge_pressure(active, soft_bench, wai
     assert heard["p_index"].header.frame_id == "p_index" and heard["p_index"].variance == 0.0
     assert active.change("deactivate") and active.change("cleanup")
     wait_until(lambda: not active.count_publishers("pressure/p_index"))
+
+
+def test_a_channels_topic_has_a_name_that_ros_takes():
+    assert topic_name("p_thumb") == "pressure/p_thumb"
+    assert topic_name("finger 1.left") == "pressure/finger_1_left"
