@@ -5,7 +5,13 @@ from pathlib import Path
 
 from njf_bringup.calibration.picture import calibration_picture
 from njf_bringup.calibration.print_board import board_print, board_text
-from njf_bringup.calibration.sources import Gathered, find_lenses, from_bag, from_folders
+from njf_bringup.calibration.sources import (
+    Gathered,
+    find_lenses,
+    from_bag,
+    from_folders,
+    from_topics,
+)
 from njf_perception.calibration.board import Board
 from njf_perception.calibration.files import (
     camera_info_text,
@@ -27,11 +33,12 @@ _MOST_CAMERAS = 12
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be calibrated; see `njf calibrate --help`."""
+    """What is to be calibrated; see `njf calibrate --help`. `live` names cameras with topics."""
 
     board: Board
     folder: Path | None
     bag: Path | None
+    live: list[str]
     camera_info: Path | None
     intrinsics: bool
     poses: bool
@@ -85,8 +92,11 @@ def print_files(board: Board, path: Path, with_yaml: bool, overwrite: bool) -> N
 
 
 def _gather(request: Request) -> Gathered:
-    if (request.folder is None) == (request.bag is None):
-        raise ConfigError("give either --views, a folder of images, or --bag.")
+    given = [request.folder is not None, request.bag is not None, bool(request.live)]
+    if sum(given) != 1:
+        raise ConfigError("give one of --views, a folder of images, --bag and --live.")
+    if request.live:
+        return from_topics(request.board, request.live, request.intrinsics)
     if request.bag is not None:
         return from_bag(request.board, request.bag, request.intrinsics)
     assert request.folder is not None

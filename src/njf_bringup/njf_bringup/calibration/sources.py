@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from njf_perception.calibration.folders import image_sizes, lens_files, pictures
 from njf_perception.calibration.intrinsics import IntrinsicsResult, calibrate_lens
 from njf_perception.calibration.lens import Lens
 from njf_perception.calibration.report import lens_lines
-from njf_perception.calibration.stills import still_views
+from njf_perception.calibration.stills import Rests
 from njf_perception.calibration.views import Tallies, View
 from njf_perception.errors import DataError
 
@@ -59,19 +59,41 @@ def from_bag(board: Board, path: Path, find_lenses: bool) -> Gathered:
         NjfError: the bag lacks something, or its images are rectified and `find_lenses` is wanted.
     """
     lenses, images = bag_lenses(path)
-    rectified = [n for n, lens in lenses.items() if lens.K[0, 0] and not lens.distortion.any()]
-    if find_lenses and rectified:
-        raise DataError(
-            f"{path}: the images of {rectified[0]} are rectified (camera_info has no distortion), "
-            "so they do not show its lens. Record with undistort: false on the camera's node."
-        )
+    if find_lenses:
+        _refuse_rectified(str(path), lenses)
     found = {name: (lens.width, lens.height) for name, lens in lenses.items()}
     known = {} if find_lenses else lenses
     with _table(board, known, found, sum(images.values())) as table:
-        views = list(still_views(table.count(bag_sightings(path, board, found))))
-        for view in views:
-            table.show(view)
+        views = table.rests(bag_sightings(path, board, found))
     return Gathered(known, found, views, False)
+
+
+def from_topics(board: Board, cameras: list[str], find_lenses: bool) -> Gathered:
+    """Views of the times at which the board stands still, until Ctrl-C.
+
+    Raises:
+        NjfError: a camera does not send, or its images are rectified and `find_lenses` is wanted.
+    """
+    from njf_bringup.nodes.board_watch import BoardWatch
+
+    with closing(BoardWatch(board, cameras)) as watch:
+        lenses = watch.lenses()
+        if find_lenses:
+            _refuse_rectified("the cameras' topics", lenses)
+        known = {} if find_lenses else lenses
+        found = {name: (lens.width, lens.height) for name, lens in lenses.items()}
+        print("Show the board; rest a second in each pose. Ctrl-C ends it.", flush=True)
+        with _table(board, known, found, None) as table:
+            return Gathered(known, found, table.rests(watch.sightings()), False)
+
+
+def _refuse_rectified(what: str, lenses: dict[str, Lens]) -> None:
+    rectified = [n for n, lens in lenses.items() if lens.K[0, 0] and not lens.distortion.any()]
+    if rectified:
+        raise DataError(
+            f"{what}: the images of {rectified[0]} are rectified (camera_info has no distortion), "
+            "so they do not show its lens. Set undistort: false on the camera's node."
+        )
 
 
 def find_lenses(board: Board, gathered: Gathered) -> dict[str, IntrinsicsResult]:
@@ -91,7 +113,7 @@ def find_lenses(board: Board, gathered: Gathered) -> dict[str, IntrinsicsResult]
 class _Table:
     """A bar of progress over a line per camera; only the bar where nobody looks."""
 
-    def __init__(self, tallies: Tallies, total: int, stack: ExitStack) -> None:
+    def __init__(self, tallies: Tallies, total: int | None, stack: ExitStack) -> None:
         self._tallies = tallies
         self._stack = stack
         self._bar = stack.enter_context(tqdm(total=total, desc="images", unit="image"))
@@ -104,22 +126,26 @@ class _Table:
             self.show(view)
             yield view
 
-    def count(
-        self, sightings: Iterable[tuple[str, int, Sighting]]
-    ) -> Iterator[tuple[str, int, Sighting]]:
-        """The same sightings, counted as they come."""
-        for sighting in sightings:
+    def rests(self, sightings: Iterable[tuple[str, int, Sighting]]) -> list[View]:
+        """The views at rest of a stream, whose images are shown as they come."""
+        rests = Rests()
+        for camera, stamp_ns, sighting in sightings:
+            rests.take(camera, stamp_ns, sighting)
             self._bar.update()
-            yield sighting
+            tally = self._tallies.add(View(camera, "", sighting))
+            self._show(camera, f"{tally.line(camera)}  {rests.count(camera)} rests")
+        return list(rests.views())
 
     def show(self, view: View) -> None:
         """Update a camera's line."""
-        tally = self._tallies.add(view)
+        self._show(view.camera, self._tallies.add(view).line(view.camera))
+
+    def _show(self, camera: str, text: str) -> None:
         if sys.stderr.isatty():
-            if view.camera not in self._lines:
+            if camera not in self._lines:
                 line = tqdm(total=0, position=len(self._lines) + 1, bar_format="{desc}")
-                self._lines[view.camera] = self._stack.enter_context(line)
-            self._lines[view.camera].set_description_str(tally.line(view.camera))
+                self._lines[camera] = self._stack.enter_context(line)
+            self._lines[camera].set_description_str(text)
 
     def close(self) -> None:
         """Print the last state of every line where they were not shown."""
@@ -129,7 +155,7 @@ class _Table:
 
 @contextmanager
 def _table(
-    board: Board, lenses: dict[str, Lens], sizes: dict[str, tuple[int, int]], total: int
+    board: Board, lenses: dict[str, Lens], sizes: dict[str, tuple[int, int]], total: int | None
 ) -> Iterator[_Table]:
     with ExitStack() as stack:
         table = _Table(Tallies(board, lenses, sizes), total, stack)

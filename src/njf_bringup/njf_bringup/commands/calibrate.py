@@ -5,17 +5,21 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import MaybePath
+from njf_bringup.commands.options import MaybePath, Robot
 
 
 def calibrate(
     views: Annotated[
         MaybePath,
-        typer.Option(help="Folder of images, <camera>/<instant>.png; or a bag with --bag."),
+        typer.Option(help="Folder of images, <camera>/<instant>.png."),
     ] = None,
     bag: Annotated[
         MaybePath, typer.Option(help="Bag in which the board is held still, again and again.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Watch the topics of --robot's cameras until Ctrl-C.")
+    ] = False,
+    robot: Robot = "finger",
     board: Annotated[
         MaybePath, typer.Option(exists=True, help="The board's YAML file; default: a sheet of A4.")
     ] = None,
@@ -45,6 +49,8 @@ def calibrate(
 ) -> None:
     """Calibrate up to 12 cameras into one frame. Refuses, and writes nothing, when unsure."""
     from njf_bringup.calibration.run import Request, print_files, run
+    from njf_bringup.paths import robot_file
+    from njf_control.robot import load_robot
     from njf_perception.calibration.board import Board
     from njf_perception.calibration.refuse import Limits
     from njf_perception.config import load_config
@@ -57,6 +63,7 @@ def calibrate(
         board=geometry,
         folder=views,
         bag=bag,
+        live=load_robot(robot_file(robot)).camera_names if live else [],
         camera_info=camera_info or views,
         intrinsics=intrinsics,
         poses=poses,

@@ -1,7 +1,9 @@
 """`njf calibrate`, whole: rendered folders and bags in, files out or one sentence."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,11 +50,12 @@ def views(rendered: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(rendered, tmp_path / "views"))
 
 
-def request(out: Path, **changes: object) -> Request:
+def request(out: Path, **changes: Any) -> Request:
     values: dict = {
         "board": Board(),
         "folder": None,
         "bag": None,
+        "live": [],
         "camera_info": changes.get("folder"),
         "intrinsics": False,
         "poses": True,
@@ -145,7 +148,9 @@ def blur(views: Path) -> None:
         (blur, "camera_01: .* usable views of .* images.*larger, sharper and brighter"),
     ],
 )
-def test_a_refusal_writes_nothing(views: Path, tmp_path: Path, spoil, message: str) -> None:
+def test_a_refusal_writes_nothing(
+    views: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
     spoil(views)
     with pytest.raises(NjfError, match=message):
         run(request(tmp_path / "out", folder=views))
@@ -192,12 +197,12 @@ def write_bag(rig: BoardRig, rendered: Path, path: Path) -> None:
     writer.close()
 
 
-def header(types: dict, time_ns: int) -> object:
+def header(types: dict, time_ns: int) -> Any:
     stamp = types["builtin_interfaces/msg/Time"](*divmod(time_ns, 10**9))
     return types["std_msgs/msg/Header"](stamp=stamp, frame_id="eye")
 
 
-def camera_info(types: dict, K: np.ndarray, head: object) -> object:
+def camera_info(types: dict, K: np.ndarray, head: Any) -> Any:
     region = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
     P = np.hstack([K, np.zeros((3, 1))])
     return types["sensor_msgs/msg/CameraInfo"](
@@ -245,4 +250,4 @@ def test_the_command_prints_a_board_and_asks_for_views(tmp_path: Path) -> None:
     assert Board(**yaml.safe_load(page.with_suffix(".yaml").read_text())) == Board()
     answer = CliRunner().invoke(app, ["calibrate", "--out", str(tmp_path / "out")])
     assert isinstance(answer.exception, ConfigError)
-    assert "give either --views, a folder of images, or --bag" in str(answer.exception)
+    assert "give one of --views, a folder of images, --bag and --live" in str(answer.exception)

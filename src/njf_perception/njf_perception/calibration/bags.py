@@ -34,7 +34,7 @@ def bag_lenses(path: Path) -> tuple[dict[str, Lens], dict[str, int]]:
     missing = sorted(set(images) - set(infos))
     if missing:
         raise DataError(f"{path}: no {missing[0]}/camera_info. Record it with the images.")
-    return {name: _lens(infos[name]) for name in sorted(images)}, images
+    return {name: lens_of_info(infos[name]) for name in sorted(images)}, images
 
 
 def bag_sightings(
@@ -63,8 +63,8 @@ def _parts(topic: str) -> tuple[str, str]:
     return (spaces[-1] if spaces and not spaces[-1].startswith("aligned") else "", leaf)
 
 
-def _lens(info: object) -> Lens:
-    """Lens of a sensor_msgs/CameraInfo."""
+def lens_of_info(info: object) -> Lens:
+    """Lens of a sensor_msgs/CameraInfo, of ROS or of a bag."""
     K = np.array(getattr(info, "k"), np.float64).reshape(3, 3)  # noqa: B009
     distortion = np.array(getattr(info, "d"), np.float64)  # noqa: B009
     model = getattr(info, "distortion_model") or "plumb_bob"  # noqa: B009

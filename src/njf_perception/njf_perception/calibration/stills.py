@@ -1,7 +1,7 @@
 """Instants at which the board stood still, cut from a running stream of images of all cameras."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,47 +24,54 @@ class _Rest:
     sightings: list[Sighting] = field(default_factory=list)
 
 
-def still_views(stream: Iterable[tuple[str, int, Sighting]]) -> Iterator[View]:
-    """A view per camera and instant of rest; its corners are the median over the images.
+class Rests:
+    """Collects the times of rest while a stream of images goes on."""
 
-    An instant is the time that the rests of several cameras have in common. It is called after its
-    first image, in milliseconds since the first image of all.
+    def __init__(self) -> None:
+        self._now: dict[str, _Rest] = {}
+        self._done: list[_Rest] = []
 
-    Args:
-        stream: (camera, stamp [ns], tags), in time for each camera.
-    """
-    rests = sorted(_rests(stream), key=lambda rest: rest.stamps_ns[0])
-    if not rests:
-        return
-    zero_ns = rests[0].stamps_ns[0]
-    for together in _together(rests):
-        first = max(rest.stamps_ns[0] for rest in together)
-        last = min(rest.stamps_ns[-1] for rest in together)
-        instant = f"{(first - zero_ns) // 1_000_000:07d}"
-        for rest in together:
-            during = [
-                sighting
-                for stamp, sighting in zip(rest.stamps_ns, rest.sightings, strict=True)
-                if first <= stamp <= last
-            ]
-            if during:
-                yield View(rest.camera, instant, _median(during))
-
-
-def _rests(stream: Iterable[tuple[str, int, Sighting]]) -> list[_Rest]:
-    now: dict[str, _Rest] = {}
-    done: list[_Rest] = []
-    for camera, stamp_ns, sighting in stream:
-        rest = now.get(camera)
+    def take(self, camera: str, stamp_ns: int, sighting: Sighting) -> None:
+        """One image's tags; the images of a camera come in the order of time."""
+        rest = self._now.get(camera)
         if rest is not None and not _goes_on(rest, stamp_ns, sighting):
-            done.append(rest)
+            self._done.append(rest)
             rest = None
         if rest is None:
-            rest = now[camera] = _Rest(camera)
+            rest = self._now[camera] = _Rest(camera)
         rest.stamps_ns.append(stamp_ns)
         rest.sightings.append(sighting)
-    done += now.values()
-    return [rest for rest in done if rest.stamps_ns[-1] - rest.stamps_ns[0] >= _LEAST_NS]
+
+    def count(self, camera: str) -> int:
+        """Times that a camera saw the board at rest, the present one included."""
+        return sum(rest.camera == camera for rest in self._long_enough())
+
+    def views(self) -> Iterator[View]:
+        """A view per camera and instant of rest; its corners are the median over the images.
+
+        An instant is the time that the rests of several cameras have in common. It is called after
+        its first image, in milliseconds since the first image of all.
+        """
+        rests = sorted(self._long_enough(), key=lambda rest: rest.stamps_ns[0])
+        for together in _together(rests):
+            first = max(rest.stamps_ns[0] for rest in together)
+            last = min(rest.stamps_ns[-1] for rest in together)
+            instant = f"{(first - rests[0].stamps_ns[0]) // 1_000_000:07d}"
+            for rest in together:
+                during = [
+                    sighting
+                    for stamp, sighting in zip(rest.stamps_ns, rest.sightings, strict=True)
+                    if first <= stamp <= last
+                ]
+                if during:
+                    yield View(rest.camera, instant, _median(during))
+
+    def _long_enough(self) -> list[_Rest]:
+        return [
+            rest
+            for rest in (*self._done, *self._now.values())
+            if len(rest.sightings[0].ids) and rest.stamps_ns[-1] - rest.stamps_ns[0] >= _LEAST_NS
+        ]
 
 
 def _goes_on(rest: _Rest, stamp_ns: int, sighting: Sighting) -> bool:
@@ -89,7 +96,7 @@ def _moved_px(a: Sighting, b: Sighting) -> float:
 def _together(rests: list[_Rest]) -> list[list[_Rest]]:
     """Rests in the order of time, grouped while they have enough time in common."""
     groups: list[list[_Rest]] = []
-    for rest in (rest for rest in rests if len(rest.sightings[0].ids)):
+    for rest in rests:
         for group in groups[-2:]:
             first = max(rest.stamps_ns[0], *(other.stamps_ns[0] for other in group))
             last = min(rest.stamps_ns[-1], *(other.stamps_ns[-1] for other in group))

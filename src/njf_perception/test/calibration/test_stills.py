@@ -3,7 +3,8 @@
 import numpy as np
 
 from njf_perception.calibration.detect import Sighting
-from njf_perception.calibration.stills import still_views
+from njf_perception.calibration.stills import Rests
+from njf_perception.calibration.views import View
 
 NOTHING = Sighting(np.zeros(0, np.int64), np.zeros((0, 4, 2)))
 
@@ -11,6 +12,15 @@ NOTHING = Sighting(np.zeros(0, np.int64), np.zeros((0, 4, 2)))
 def sighting(u: float) -> Sighting:
     square = np.array([[0.0, 0], [9, 0], [9, 9], [0, 9]])
     return Sighting(np.array([3, 7]), np.stack([square + [u, 0], square + [u, 30]]))
+
+
+def still_views(stream: list[tuple[str, int, Sighting]]) -> list[View]:
+    rests = Rests()
+    for item in stream:
+        rests.take(*item)
+    views = list(rests.views())
+    assert all(rests.count(view.camera) for view in views)
+    return views
 
 
 def stream(places: dict[str, list[float]]) -> list[tuple[str, int, Sighting]]:
@@ -25,7 +35,7 @@ def stream(places: dict[str, list[float]]) -> list[tuple[str, int, Sighting]]:
 def test_a_rest_is_one_view_per_camera_with_median_corners() -> None:
     still, moving = [10.0, 10.1, 10.2, 10.1, 10.1], [20.0, 30.0, 40.0, 50.0]
     again = [60.0] * 5
-    views = list(still_views(stream({"a": still + moving + again, "b": still + moving + again})))
+    views = still_views(stream({"a": still + moving + again, "b": still + moving + again}))
     assert [(view.camera, view.instant) for view in views] == [
         ("a", "0000000"),
         ("b", "0000000"),
@@ -38,7 +48,7 @@ def test_a_rest_is_one_view_per_camera_with_median_corners() -> None:
 
 def test_a_creeping_board_is_never_at_rest() -> None:
     creeping = [0.5 * index for index in range(30)]
-    assert list(still_views(stream({"a": creeping}))) == []
+    assert still_views(stream({"a": creeping})) == []
 
 
 def test_a_camera_that_sees_it_move_has_no_view() -> None:
