@@ -10,6 +10,7 @@ from njf_perception.calibration.detect import TagDetector
 from njf_perception.calibration.initialise import initialise
 from njf_perception.calibration.rig import calibrate_rig
 from njf_perception.calibration.views import View
+from njf_perception.errors import DataError
 from njf_sim.board_pictures import Optics, board_picture
 from njf_sim.board_rig import BoardRig, board_rig
 
@@ -90,3 +91,17 @@ def test_the_jacobian_is_that_of_differences(rng: np.random.Generator) -> None:
     x, step = rng.normal(0, 0.02, problem.unknowns), rng.normal(0, 1e-6, problem.unknowns)
     difference = (problem.residuals(x + step) - problem.residuals(x - step)) / 2
     np.testing.assert_allclose(problem.jacobian(x) @ step, difference, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_accepted_is_as_good_as_it_says(seed: int, rng: np.random.Generator) -> None:
+    few = np.random.default_rng(seed)
+    cameras, instants = int(few.integers(1, 5)), int(few.integers(4, 10))
+    rig = board_rig(cameras, instants, few, distance_m=float(few.choice([0.5, 0.8, 1.2])))
+    try:
+        found = calibrate_rig(rig.board, rig.lenses, rig.exact_views(rng, 0.3)).solution
+    except DataError as error:
+        assert "usable views" in str(error)  # a random board may show itself to few
+        return
+    position_m, _ = rig.errors(found.T_world_camera)
+    assert (position_m < 6 * np.array(list(found.position_std_m.values()))).all()
