@@ -48,6 +48,7 @@ from njf_perception.nodes.main import run
 
 _STATE_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
+_OVERRUNS_OF_A_SLOW_BUS = 2
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _NOT_CONFIGURED = "the driver is not configured; nothing is driven"
 
@@ -61,7 +62,7 @@ class DriverNode(GuardedLifecycleNode):
         self._robot: RobotConfig | None = None
         self._loop: ControlLoop | None = None
         self._timer: Timer | None = None
-        self._overran = False  # the last cycle took longer than its period
+        self._overruns = 0  # cycles in a row that took longer than their period
         self._early_stop: str | None = None  # pressed before there was a gate to latch it
         self._image_stamp = Time()
         self._published: tuple[object, ...] = ()
@@ -195,7 +196,7 @@ class DriverNode(GuardedLifecycleNode):
         else:
             text = f"command of {writer} {verdict.reason}"
             self.get_logger().warning(text, throttle_duration_sec=1.0)
-        early = not self._overran and self._loop.may_cycle_early(now_s)
+        early = not self._is_slow and self._loop.may_cycle_early(now_s)
         if self._timer is not None and early:
             self._timer.reset()
             self._paced_cycle()
@@ -204,17 +205,23 @@ class DriverNode(GuardedLifecycleNode):
         self._paced_cycle()
 
     def _paced_cycle(self) -> None:
-        """Run a cycle; one that took longer than its period is followed by a pause of a period.
+        """Run a cycle; the second too long one in a row is followed by a pause of a period.
 
-        The timer would be due again at once, and rclpy serves timers first, then commands: on a
-        slow bus no emergency stop would ever get through.
+        Else the timer would be due again at once, and rclpy serves timers first, then commands: on
+        a slow bus no emergency stop would ever get through. A single long one is the computer's.
         """
         begin_s = time.monotonic()
         self._cycle()
-        if self._loop is not None and self._timer is not None:
-            self._overran = time.monotonic() - begin_s > self._loop.period_s
-            if self._overran:
-                self._timer.reset()
+        if self._loop is None or self._timer is None:
+            return
+        too_long = time.monotonic() - begin_s > self._loop.period_s
+        self._overruns = self._overruns + 1 if too_long else 0
+        if self._is_slow:
+            self._timer.reset()
+
+    @property
+    def _is_slow(self) -> bool:
+        return self._overruns >= _OVERRUNS_OF_A_SLOW_BUS
 
     def _cycle(self) -> bool:
         """Run one cycle if the robot is driven; whether set-points were sent."""

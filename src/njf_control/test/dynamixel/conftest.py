@@ -118,7 +118,7 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., MotorBench]]:
 
 @pytest.fixture
 def hsa(make_bench: Callable[..., MotorBench]) -> MotorBench:
-    """The platform with the bus watchdog of a patient user: this computer may be busy."""
+    """The platform with a patient bus watchdog: this computer may be busy."""
     return make_bench("hsa", driver={"bus_watchdog_s": 2.0})
 
 

@@ -22,8 +22,8 @@ def bench(hsa):
 
 @pytest.fixture
 def impatient(make_bench):
-    """The platform as it is shipped, with its own bus watchdog of half a second."""
-    return make_bench("hsa")
+    """The platform with a bus watchdog of half a second."""
+    return make_bench("hsa", driver={"bus_watchdog_s": 0.5})
 
 
 def test_commands_move_the_motors_and_deactivation_disarms(rig, bench, wait_until):
@@ -85,7 +85,7 @@ def test_alarms_that_only_the_x_series_has(rig, bench, alarm):
 
 
 class TestBusWatchdog:
-    """With the shipped half second."""
+    """Half a second of silence, and the motors stop."""
 
     @pytest.fixture
     def bench(self, impatient):
