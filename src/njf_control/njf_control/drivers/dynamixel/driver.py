@@ -81,7 +81,7 @@ class DynamixelDriver(RobotDriver):
     def health_limits(self) -> Mapping[str, tuple[float, float]]:
         """Those of every driver, and the servo's supply voltage [V] where it is known."""
         supply_v = self._table.supply_v
-        return super().health_limits | ({"voltage_v": supply_v} if supply_v else {})
+        return {**super().health_limits, **({"voltage_v": supply_v} if supply_v else {})}
 
     def connect(self) -> None:
         """Open the port anew; check every servo's presence, model, settings and limits."""
