@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from jaxtyping import Float
 from rclpy.parameter import Parameter
 
+from njf_control.drivers.dynamixel import bus1
 from njf_control.nodes.driver import DriverNode
 from njf_control.robot import RobotConfig, load_robot
 from njf_msgs.msg import SafetyState
@@ -128,8 +129,10 @@ def poppy(make_bench: Callable[..., MotorBench]) -> MotorBench:
 
 
 @pytest.fixture
-def ax12(make_bench: Callable[..., MotorBench]) -> MotorBench:
-    """The finger with AX-12 servos: protocol 1.0."""
+def ax12(make_bench: Callable[..., MotorBench], monkeypatch: pytest.MonkeyPatch) -> MotorBench:
+    """The finger with AX-12 servos: protocol 1.0. Asks few ids, and waits longer for each."""
+    monkeypatch.setattr(bus1, "_SCAN_IDS", (1, 2, 3, 99))
+    monkeypatch.setattr(bus1, "_SCAN_S", 0.4)
     return make_bench("finger", driver={"model": "ax12"})
 
 

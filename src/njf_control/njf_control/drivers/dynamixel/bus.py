@@ -25,6 +25,7 @@ from njf_perception.errors import DeviceNotConnectedError, NjfError
 
 _SCAN_S = 0.9  # a servo delays its answer to a broadcast ping by up to 3 ms per id
 _READ_SIZE = 4096
+_RETRIES_ELSEWHERE = 2  # at speeds where probably nobody listens
 
 
 class ServoRefusedError(NjfError):
@@ -120,12 +121,12 @@ class DynamixelBus:
 
     @contextmanager
     def at_baud(self, baud: int) -> Iterator[None]:
-        """Talk at another speed for a while; one attempt per request.
+        """Talk at another speed for a while, with few attempts per request.
 
         Raises:
             DeviceNotConnectedError: the port is gone, or cannot be that fast.
         """
-        retries, self._retries = self._retries, 0
+        retries, self._retries = self._retries, _RETRIES_ELSEWHERE
         self._set_baud(baud)
         try:
             yield

@@ -9,6 +9,7 @@ from njf_control.drivers.dynamixel.tables import Register
 
 _MODEL_NUMBER = Register(0, 2, writable=False, eeprom=True)
 _SCAN_S = 0.02  # for one servo's answer
+_SCAN_IDS = range(protocol1.MAX_ID + 1)
 
 
 class Protocol1Bus(DynamixelBus):
@@ -33,7 +34,7 @@ class Protocol1Bus(DynamixelBus):
     def scan(self) -> dict[int, int]:
         """Model number of every servo that answers, by id; takes several seconds."""
         found = {}
-        for motor_id in range(protocol1.MAX_ID + 1):
+        for motor_id in _SCAN_IDS:
             self._send(motor_id, Instruction.PING, b"")
             if self._receive({motor_id: 0}, _SCAN_S):
                 found[motor_id] = self.read(motor_id, _MODEL_NUMBER)
