@@ -1,6 +1,5 @@
 """One node as an operating-system process: its command line, log, signals and death."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -15,9 +14,7 @@ import yaml
 from njf_bringup.graph import NodeSpec
 from njf_bringup.paths import root
 from njf_perception.errors import ConfigError
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_libc = ctypes.CDLL(None, use_errno=True)
+from njf_perception.processes import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -121,4 +118,4 @@ def environment_defaults(run_dir: Path) -> dict[str, str]:
 def _prepare(niceness: int) -> None:
     """In the child, before exec: SIGTERM when the parent dies, so that it can still clean up."""
     os.nice(niceness)
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    end_with_parent(signal.SIGTERM)

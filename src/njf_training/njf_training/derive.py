@@ -1,8 +1,6 @@
 """Masks and flow of a dataset folder, computed in blocks by a pool of processes."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 from tqdm import tqdm
 
+from njf_perception.processes import worker_pool
 from njf_training.flow import FlowEstimator, checked_flow, half_size
 from njf_training.masks import background, foreground
 from njf_training.work_folder import WorkFolder
@@ -34,9 +33,7 @@ def run_blocks(
         results = map(_call, [(work, task) for task in tasks])
         yield from enumerate(tqdm(results, label, total=len(tasks), unit="block"))
         return
-    # A fresh interpreter per worker: forking copies the locks of OpenCV's threads.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with worker_pool(workers) as pool:
         results = pool.map(_call, [(work, task) for task in tasks])
         yield from enumerate(tqdm(results, label, total=len(tasks), unit="block"))
 

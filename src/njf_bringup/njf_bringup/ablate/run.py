@@ -1,9 +1,8 @@
 """Train and judge every cell; what is finished is not done again."""
 
 import json
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from njf_bringup.json_file import write_json
 from njf_control.robot import RobotConfig
 from njf_perception.config import parse_config
 from njf_perception.errors import DataError
+from njf_perception.processes import worker_pool
 from njf_training.train import TrainConfig
 
 JUDGED_MOTIONS, JUDGED_STRIDE = 24, 12  # enough to compare, in a third of the time
@@ -186,8 +186,7 @@ def _run(tasks: list[tuple[Ablation, Cell, int]], jobs: int, progress: tqdm) -> 
             run_cell(*task)
             progress.update()
         return
-    context = multiprocessing.get_context("spawn")  # forking copies the locks of torch's threads
-    with ProcessPoolExecutor(jobs, context) as pool:
+    with worker_pool(jobs) as pool:
         for future in as_completed([pool.submit(run_cell, *task) for task in tasks]):
             future.result()
             progress.update()

@@ -1,9 +1,8 @@
 """Many goals in parallel, one simulator per process; an interrupted run continues."""
 
 import json
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from njf_control.servo import ServoConfig
 from njf_perception.camera import Camera
 from njf_perception.checkpoint import load_checkpoint
 from njf_perception.errors import NjfError
+from njf_perception.processes import worker_pool
 from njf_sim.render import Renderer
 from njf_sim.robot_model import RobotModel
 
@@ -197,9 +197,7 @@ def _run(setup: Setup, tasks: list[tuple[int, Trial]], workers: int) -> Iterator
         for task in tasks:
             yield _work(*task)
         return
-    # A fresh interpreter per worker: forking copies the locks of OpenCV's and torch's threads.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start, (setup,)) as pool:
+    with worker_pool(workers, _start, setup) as pool:
         for future in as_completed([pool.submit(_work, *task) for task in tasks]):
             yield future.result()
 
