@@ -17,8 +17,8 @@ def channel_color(channel: int) -> tuple[float, float, float]:
 def influence_colors(influence: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n 3"]:
     """One colour per point: whose channel moves it, and how much. RGB 0..1.
 
-    The channels' colours are mixed by the squares of their influences, so that the strongest one
-    is seen where several act. Pale grey does not move; full colour moves as much as anything does.
+    The channels' colours are mixed by the fourth powers of their influences: where several act,
+    the strongest one shows. Pale grey does not move; full colour moves as much as anything does.
 
     Args:
         influence: how far each channel moves each point, in a unit that all channels share [m].
@@ -26,8 +26,8 @@ def influence_colors(influence: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "
     if not influence.size:
         return np.zeros((len(influence), 3))
     palette = np.array([channel_color(channel) for channel in range(influence.shape[1])])
-    power = influence**2
-    total = np.sqrt(power.sum(axis=1, keepdims=True))
-    mixed = power @ palette / np.maximum(total**2, 1e-18)
+    total = np.linalg.norm(influence, axis=1, keepdims=True)
+    weights = (influence / np.maximum(total, 1e-12)) ** 4
+    mixed = weights @ palette / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     share = total / max(float(np.quantile(total, 0.98)), 1e-12)
     return _AT_REST + np.clip(share, 0.0, 1.0) * (mixed - _AT_REST)
