@@ -22,6 +22,7 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, LifecycleTransition, Node
@@ -78,17 +79,20 @@ def _actions(context: LaunchContext, graph: Graph, groups: tuple[str, ...]) -> l
     nodes = [_node(spec, resolved) for spec in resolved.nodes]
     actions += nodes
     actions += [
-        RegisterEventHandler(
-            OnProcessExit(
-                target_action=node, on_exit=[EmitEvent(event=Shutdown(reason=f"{spec.name} ended"))]
-            )
-        )
+        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=_end_with_it))
         for spec, node in zip(resolved.nodes, nodes, strict=True)
         if not spec.external  # a viewer may be closed
     ]
     if resolved.arguments["autostart"]:
         actions += _bring_up(resolved.nodes)
     return actions
+
+
+def _end_with_it(event: ProcessExited, context: LaunchContext) -> list | None:
+    """A node that ends ends the launch; once, for launch_ros cannot be shut down twice."""
+    if context.is_shutdown:
+        return None
+    return [EmitEvent(event=Shutdown(reason=f"{event.process_name} ended"))]
 
 
 def _node(spec: NodeSpec, resolved: ResolvedGraph) -> Node:

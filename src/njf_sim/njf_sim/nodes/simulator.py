@@ -271,8 +271,8 @@ class SimulatorNode(Node):
 
 
 def main() -> int:
-    """Run the node."""
-    return run(SimulatorNode)
+    """Run the node; the robot is there until its driver has made it safe and left."""
+    return run(SimulatorNode, outlives="safety_state")
 
 
 if __name__ == "__main__":
