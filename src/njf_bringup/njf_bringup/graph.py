@@ -70,7 +70,6 @@ class NodeSpec:
     package: str
     executable: str
     namespace: str = ""
-    group: str = ""
     parameters: dict[str, Value] = field(default_factory=dict)
     remappings: dict[str, str] = field(default_factory=dict)
     lifecycle: bool = False
@@ -81,6 +80,7 @@ class NodeSpec:
     niceness: int = 0
     ready_path: str = ""
     arguments: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def module(self) -> str:

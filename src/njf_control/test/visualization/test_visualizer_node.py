@@ -127,7 +127,8 @@ def test_what_is_seen_is_what_is_there(world, wait_until):
     world.watch()
     wait_until(lambda: len(world.seen) == 5, what="all five topics")
     cloud = world.seen["influence"]
-    kinds = {"names": [f.name for f in cloud.fields], "formats": ["<f4"] * 3 + ["<u4", "<f4"]}
+    formats = ["<f4", "<f4", "<f4", "<u4", "<f4"]
+    kinds = [(field.name, kind) for field, kind in zip(cloud.fields, formats, strict=True)]
     rows = np.frombuffer(bytes(cloud.data), np.dtype(kinds))
     np.testing.assert_allclose(rows["x"], [-0.1, 0.1])  # the third point is not sure
     assert rows["rgb"][0] != rows["rgb"][1] and cloud.header.frame_id == f"{NAME}_optical_frame"
