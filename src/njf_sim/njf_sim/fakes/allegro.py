@@ -6,10 +6,12 @@ once more, from the vendor's description and not from the driver. Like the real 
 watchdog: the last torque stays until the next one or until the servos are switched off.
 """
 
+import fcntl
 import math
 import os
 import select
 import struct
+import termios
 import threading
 import time
 import tty
@@ -35,6 +37,7 @@ _HARDWARE_MAJOR = {"v4": 4, "v5": 5}
 _PERIOD_S = 0.003
 _MOST_AT_ONCE = 8  # periods that a late hand makes up for; more are lost
 _PATIENCE_S = 0.25  # with a host that does not answer; after that the last torque acts on
+_MOST_UNREAD = 200  # bytes: two cycles of reports. A host that is further behind answers the past
 _SHORTEST_WAIT_S = 0.001
 _NORMAL_C, _HOT_C = 41, 85
 _READ_SIZE = 65_536
@@ -134,10 +137,14 @@ class FakeAllegroHand:
 
     def _waits(self, now_s: float) -> bool:
         """Whether time stands still for a host that a busy computer makes late, but not gone."""
-        if self._answered or not self.servo_on:
+        if not self.servo_on or (self._answered and self._unread() <= _MOST_UNREAD):
             return False
         self._host_is_gone |= now_s - self._reported_s > _PATIENCE_S
         return not self._host_is_gone
+
+    def _unread(self) -> int:
+        """Bytes of reports that the host has not taken off the line yet."""
+        return struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)))[0]
 
     def _tick(self) -> None:
         """One period of the hand's time: a slow computer slows the hand down, and that is all."""
