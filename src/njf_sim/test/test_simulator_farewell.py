@@ -9,6 +9,7 @@ import pytest
 import rclpy
 
 from njf_msgs.msg import SafetyState
+from njf_perception.nodes.services import handshake
 
 pytestmark = pytest.mark.ros
 
@@ -29,7 +30,9 @@ def test_the_robot_outlives_its_driver_but_not_for_long(
     values = ["-p", f"robot_file:={ROBOT_FILE}", "-p", f"port_link:={link}"]
     simulator = start_process("njf_sim.nodes.simulator", "--ros-args", *values)
     wait_until(link.is_symlink, what="the simulator")
-    time.sleep(1.0)  # it has to hear of the publisher as well
+    wait = lambda seconds: rclpy.spin_once(driver, timeout_sec=seconds)  # noqa: E731
+    handshake(driver, "simulator", wait, 60.0)
+    time.sleep(1.0)  # it has heard of the clients made after the publisher, and so of that as well
     begin_s = time.monotonic()
     simulator.send_signal(signal.SIGINT)
     time.sleep(0.8)
