@@ -1,5 +1,6 @@
 """The one way a node process starts and ends."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, outlives: 
     # SIGINT stays Python's where the node has to go on: rclpy would end its context at once.
     handled = SignalHandlerOptions.SIGTERM if outlives else SignalHandlerOptions.ALL
     rclpy.init(args=args, signal_handler_options=handled)
+    if outlives:  # Python leaves a SIGINT alone that was ignored at its start, as behind `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     node, executor = None, SingleThreadedExecutor()
     try:
         node = make_node()
