@@ -26,12 +26,13 @@ from njf_bringup.closed_loop.run import (
     show_progress,
 )
 from njf_bringup.closed_loop.showing import robot_points
-from njf_bringup.closed_loop.trial import Stages, TrialResult, errors, servo_to
+from njf_bringup.closed_loop.trial import Stages, TrialResult, errors, failed_trial, servo_to
 from njf_bringup.demo.goals import Trial, draw_trials
 from njf_bringup.demo.legs import TRACKING_SPEED
 from njf_control.robot import RobotConfig
 from njf_control.servo.goal import Goal, goal_from_waypoints
 from njf_control.servo.waypoints import demonstration_from_video
+from njf_perception.errors import NjfError
 from njf_perception.trackers.lucas_kanade import LucasKanadeTracker
 from njf_perception.video_file import read_video, write_video
 
@@ -108,15 +109,19 @@ def run_demonstration(
 ) -> TrialResult:
     """Film one motion, go back to where it began, and follow the film.
 
-    Raises:
-        DataError: too few points are seen from its beginning to its end.
+    A film in which too few points are seen from beginning to end is a result, too.
     """
     plant = bench.plant(index)
     film = record(plant, shown, video)
+    try:
+        goal = follow(film)
+    except NjfError:
+        failed = failed_trial(plant, Trial(goal=shown.end, start=shown.begin), index)
+        failed.shown_path_m = np.round(film.tip_path_m, 6).tolist()
+        return failed
     plant.place(shown.begin)
     start = errors(plant.robot, plant.truth, film.truth)
     result = TrialResult(index, "", start, start, legs=1)
-    goal = follow(film)
     result.points = len(goal.start_px)
     begin_s = plant.now_s
     servo_to(plant, bench.eyes, goal, film.truth, setup.servo, result, Stages(), MAX_STEPS)

@@ -49,9 +49,9 @@ def write_drawing(
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.25, 1.25, 1])
     figure.subplots_adjust(left=0.02, right=0.98, top=0.84, bottom=0.11, wspace=0.2)
     world = _wanted(points)
-    seen = camera.project(transform(invert(camera.T_world_camera), world))
+    seen = _seen(world, camera)
     left.imshow(image)
-    left.plot(*seen[:, :2].T, color=GOAL, lw=1.5)
+    left.plot(*seen.T, color=GOAL, lw=1.5)
     left.axis("off")
     _plane(middle, points, trials, camera)
     _bars(right, points[1:], errors_mm)
@@ -113,7 +113,7 @@ def write_followed(
 
 
 def _seen(points_m: Float[np.ndarray, "n 3"], camera: Camera) -> Float[np.ndarray, "n 2"]:
-    return camera.project(transform(invert(camera.T_world_camera), points_m))[:, :2]
+    return camera.project(transform(invert(camera.T_world_camera), points_m))
 
 
 def padded(curves: Sequence[Sequence[float]]) -> Float[np.ndarray, "n steps"]:

@@ -7,11 +7,20 @@ import typer
 
 from njf_bringup.commands.options import MaybePath, Robot
 
+_Rest = Annotated[
+    str, typer.Option(help="Instant at which the board defines the world; default: the first.")
+]
+_LimitPx = Annotated[
+    float, typer.Option(min=0.01, help="Largest reprojection error of a camera, RMS [px].")
+]
+_MinViews = Annotated[
+    int, typer.Option(min=1, help="Fewest usable views of a camera, and poses of the board.")
+]
+
 
 def calibrate(
     views: Annotated[
-        MaybePath,
-        typer.Option(help="Folder of images, <camera>/<instant>.png."),
+        MaybePath, typer.Option(help="Folder of images, <camera>/<instant>.png.")
     ] = None,
     bag: Annotated[
         MaybePath, typer.Option(help="Bag in which the board is held still, again and again.")
@@ -32,15 +41,9 @@ def calibrate(
     poses: Annotated[
         bool, typer.Option("--poses/--no-poses", help="Find where the cameras stand.")
     ] = True,
-    rest: Annotated[
-        str, typer.Option(help="Instant at which the board defines the world; default: the first.")
-    ] = "",
-    limit_px: Annotated[
-        float, typer.Option(min=0.01, help="Largest reprojection error of a camera, RMS [px].")
-    ] = 1.0,
-    min_views: Annotated[
-        int, typer.Option(min=1, help="Fewest usable views of a camera, and poses of the board.")
-    ] = 3,
+    rest: _Rest = "",
+    limit_px: _LimitPx = 1.0,
+    min_views: _MinViews = 3,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/calibration"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files there.")] = False,
     print_board: Annotated[

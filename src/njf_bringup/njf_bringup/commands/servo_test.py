@@ -1,14 +1,27 @@
 """`njf servo-test`: the loop against a simulated robot, without ROS, many goals at a time."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from njf_bringup.commands.options import Checkpoint, MaybePath, Robot, Seed
 
+if TYPE_CHECKING:
+    from njf_bringup.closed_loop.run import Setup
+    from njf_bringup.closed_loop.tasks import Task
+
 _DISTURBANCES = "none, weight, camera, background, occluder, light, noise or offset"
 _TASKS = "goals, square, letters, postures or demonstration"
+
+
+_Correction = Annotated[
+    bool,
+    typer.Option(
+        "--correction",
+        help="Correct Jacobians from the motion that is seen, and the view of a moved camera.",
+    ),
+]
 
 
 def servo_test(
@@ -27,13 +40,7 @@ def servo_test(
     task: Annotated[
         str, typer.Option(help=f"What to do: {_TASKS}. Shapes and postures are in config/tasks.")
     ] = "goals",
-    correction: Annotated[
-        bool,
-        typer.Option(
-            "--correction",
-            help="Correct Jacobians from the motion that is seen, and the view of a moved camera.",
-        ),
-    ] = False,
+    correction: _Correction = False,
     latency_frames: Annotated[
         int, typer.Option(min=0, max=4, help="Images that are on their way.")
     ] = 0,
@@ -43,11 +50,9 @@ def servo_test(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Servo in simulated time, to random goals or through a task, and say how near it came."""
-    from njf_bringup.closed_loop.demonstration import run_demonstrations
     from njf_bringup.closed_loop.disturbances import Disturbance
-    from njf_bringup.closed_loop.run import EXACT, Setup, run_closed_loop
-    from njf_bringup.closed_loop.statistics import table
-    from njf_bringup.closed_loop.tasks import Task, run_task
+    from njf_bringup.closed_loop.run import EXACT, Setup
+    from njf_bringup.closed_loop.tasks import Task
     from njf_bringup.paths import checkpoint_file, robot_file, robot_name
     from njf_control.robot import load_robot
     from njf_control.servo import ServoConfig
@@ -70,12 +75,21 @@ def servo_test(
         latency_frames=latency_frames,
     )
     folder = out or Path("out") / "servo_test" / robot_name(robot)
-    if task == Task.GOALS:
+    _run(setup, Task(task), goals, folder, workers)
+
+
+def _run(setup: "Setup", task: "Task", goals: int, folder: Path, workers: int) -> None:
+    """Do the task and print its table."""
+    from njf_bringup.closed_loop.demonstration import run_demonstrations
+    from njf_bringup.closed_loop.run import run_closed_loop
+    from njf_bringup.closed_loop.statistics import table
+    from njf_bringup.closed_loop.tasks import Task, run_task
+
+    if task is Task.GOALS:
         print(table(run_closed_loop(setup, goals, folder, workers).summary))
-        return
-    if task == Task.DEMONSTRATION:
+    elif task is Task.DEMONSTRATION:
         print(table(run_demonstrations(setup, goals, folder).summary))
-        return
-    done = run_task(setup, Task(task), folder)
-    print(table(done.results.summary))
-    print(", ".join(f"{label}: {error:.2f} mm" for label, error in done.labelled.items()))
+    else:
+        done = run_task(setup, task, folder)
+        print(table(done.results.summary))
+        print(", ".join(f"{label}: {error:.2f} mm" for label, error in done.labelled.items()))

@@ -310,10 +310,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
         encoded = EncodedImage(stamp_to_ns(msg.header.stamp), encoding, camera)
         if self._run is not None:
             self._answer(encoded.stamp_ns, self._run.session.on_encoding(encoded))
-        now_s = time.monotonic()
-        is_due = now_s - self._field_s >= 1.0 / self._value("field_rate_hz")
-        if is_due and self._fields.get_subscription_count() > 0:
-            self._field_s = now_s
+        if self._fields.get_subscription_count() > 0:
             self._publish_field(encoded, msg)
 
     def _measured(self, stamp_ns: int, camera: Camera) -> Float32[np.ndarray, "h w"] | None:
@@ -344,6 +341,10 @@ class JacobianFieldNode(GuardedLifecycleNode):
 
     def _publish_field(self, encoded: EncodedImage, msg: SceneEncoding) -> None:
         """Jacobians on a grid of pixels that are not likely beside the robot, or wrong."""
+        now_s = time.monotonic()
+        if now_s - self._field_s < 1.0 / self._value("field_rate_hz"):
+            return
+        self._field_s = now_s
         stride = self._value("field_stride_px")
         grid = pixel_grid(encoded.camera.width, encoded.camera.height)
         pixels = grid[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 2)

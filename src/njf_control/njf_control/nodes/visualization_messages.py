@@ -13,6 +13,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from njf_control.visualization.colors import channel_color
 from njf_control.visualization.field import FieldView
 from njf_msgs.msg import JacobianField
+from njf_perception.errors import DataError
 from njf_perception.nodes.conversions import byte_array
 
 _LIFETIME_S = 2  # markers of a node that has gone disappear
@@ -21,11 +22,32 @@ _LIFETIME_S = 2  # markers of a node that has gone disappear
 def field_from_msg(
     msg: JacobianField, names: Sequence[str], half_range: Float[np.ndarray, " k"]
 ) -> FieldView:
-    """The field of a message that has the channels `names` in any order, in half ranges."""
-    count, order = len(msg.points), [list(msg.channel_names).index(name) for name in names]
+    """The field of a message that has the channels `names` in any order, in half ranges.
+
+    Points with a number that is not finite are left out.
+
+    Raises:
+        DataError: other channels, or arrays that do not fit each other.
+    """
+    found, count = list(msg.channel_names), len(msg.points)
+    if sorted(found) != sorted(names):
+        raise DataError(
+            f"jacobian_field has channels {found}, the robot file {list(names)}. Start all nodes "
+            "with the same robot."
+        )
+    if len(msg.jacobian) != 3 * count * len(names) or len(msg.confidence) != count:
+        raise DataError(
+            f"jacobian_field has {count} points, {len(msg.jacobian)} values of the Jacobian and "
+            f"{len(msg.confidence)} of confidence; expected {3 * len(names)} and 1 per point. "
+            "Repair its publisher."
+        )
     points = np.array([(p.x, p.y, p.z) for p in msg.points], np.float64).reshape(count, 3)
-    jacobian = np.asarray(msg.jacobian, np.float64).reshape(count, 3, len(names))[..., order]
-    return FieldView(points, jacobian * half_range, np.asarray(msg.confidence, np.float64))
+    jacobian = np.asarray(msg.jacobian, np.float64).reshape(count, 3, len(names))
+    jacobian = jacobian[..., [found.index(name) for name in names]]
+    confidence = np.asarray(msg.confidence, np.float64)
+    finite = np.isfinite(points).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
+    finite &= np.isfinite(confidence)
+    return FieldView(points[finite], jacobian[finite] * half_range, confidence[finite])
 
 
 def cloud_msg(

@@ -27,9 +27,10 @@ from njf_control.nodes import visualization_messages as messages
 from njf_control.robot import load_robot
 from njf_control.servo.history import SetpointHistory
 from njf_control.visualization.colors import influence_colors
-from njf_control.visualization.field import FieldView, arrows, lifted, spread_out
+from njf_control.visualization.field import FieldView, arrows, spread_out
 from njf_control.visualization.overlay import Aim, Flow, draw_overlay
 from njf_msgs.msg import CommandApplied, JacobianField, PointTracks
+from njf_perception.camera import Camera
 from njf_perception.errors import NjfError
 from njf_perception.nodes.conversions import (
     camera_from_info,
@@ -84,7 +85,7 @@ class VisualizerNode(Node):
 
     def _forget(self) -> None:
         """Nothing is known any more: what was seen before a pause is old."""
-        self._K: Float[np.ndarray, "3 3"] | None = None
+        self._camera: Camera | None = None
         self._history = SetpointHistory()
         self._targets: PointTracks | None = None
         self._tracks: deque[PointTracks] = deque(maxlen=30)
@@ -116,7 +117,7 @@ class VisualizerNode(Node):
 
     def _on_info(self, msg: CameraInfo) -> None:
         try:
-            self._K = camera_from_info(msg, self._camera_name).K
+            self._camera = camera_from_info(msg, self._camera_name)
         except NjfError as error:
             self._report(error)
 
@@ -127,34 +128,23 @@ class VisualizerNode(Node):
         self._targets = msg
 
     def _on_applied(self, msg: CommandApplied) -> None:
-        names = list(msg.channel_names)
-        if not self._is_ours("command_applied", names):
-            return
-        order = [names.index(name) for name in self._names]
-        self._history.add(stamp_to_ns(msg.header.stamp), np.array(msg.applied)[order])
+        applied = dict(zip(msg.channel_names, msg.applied, strict=False))
+        if set(applied) == set(self._names):  # else of another robot, as its field will tell
+            setpoint = np.array([applied[name] for name in self._names])
+            self._history.add(stamp_to_ns(msg.header.stamp), setpoint)
 
     def _on_field(self, msg: JacobianField) -> None:
-        """Publish what is watched."""
-        if not self._is_ours("jacobian_field", list(msg.channel_names)):
-            return
-        field = messages.field_from_msg(msg, self._names, self._half_range)
-        sure = field.sure(self._value("min_confidence"))
-        self._publish_surface(sure, msg)
-        self._publish_arrows(sure, msg)
-        self._publish_command(sure, msg)
-        self._publish_goal(sure, msg)
-        self._publish_overlay(sure, msg)
-
-    def _is_ours(self, topic: str, names: list[str]) -> bool:
-        """Whether a message is about this node's robot."""
-        if set(names) == set(self._names):
-            return True
-        self.get_logger().error(
-            f"{topic} has channels {names}, the robot file {self._names}. Start all nodes with the "
-            "same robot.",
-            throttle_duration_sec=5.0,
-        )
-        return False
+        """Publish what is watched; what cannot be shown is told once."""
+        try:
+            field = messages.field_from_msg(msg, self._names, self._half_range)
+            sure = field.sure(self._value("min_confidence"))
+            self._publish_surface(sure, msg)
+            self._publish_arrows(sure, msg)
+            self._publish_command(sure, msg)
+            self._publish_goal(sure, msg)
+            self._publish_overlay(sure, msg)
+        except NjfError as error:
+            self._report(error)
 
     def _publish_surface(self, field: FieldView, msg: JacobianField) -> None:
         if self._influence.get_subscription_count() > 0:
@@ -185,13 +175,14 @@ class VisualizerNode(Node):
         )
 
     def _publish_goal(self, field: FieldView, msg: JacobianField) -> None:
-        aim, K = self._aim(stamp_to_ns(msg.header.stamp)), self._K
-        if self._goal.get_subscription_count() == 0 or aim is None or K is None:
+        aim, camera = self._aim(stamp_to_ns(msg.header.stamp)), self._camera
+        if self._goal.get_subscription_count() == 0 or aim is None or camera is None:
             return
         if not len(field.points_m):
             return
-        depth_m = field.nearest(aim.now_px, K).points_m[:, 2]
-        now_m, target_m = (lifted(pixels, depth_m, K) for pixels in (aim.now_px, aim.target_px))
+        depth_m = field.nearest(aim.now_px, camera.K).points_m[:, 2]
+        seen = (aim.now_px, aim.target_px)
+        now_m, target_m = (camera.rays(pixels) * depth_m[:, None] for pixels in seen)
         self._goal.publish(messages.goal_msg(now_m, target_m, aim.visible, _GOAL_M, msg.header))
 
     def _on_image(self, msg: Image) -> None:
@@ -201,17 +192,13 @@ class VisualizerNode(Node):
     def _publish_overlay(self, field: FieldView, msg: JacobianField) -> None:
         """The picture in which the field was seen, with all that is known drawn onto it."""
         images = [image for image in self._images if image.header.stamp == msg.header.stamp]
-        if self._overlay.get_subscription_count() == 0 or self._K is None or not images:
+        if self._overlay.get_subscription_count() == 0 or self._camera is None or not images:
             return
-        try:
-            photo = image_from_msg(images[0])
-        except NjfError as error:
-            self._report(error)
-            return
+        photo = image_from_msg(images[0])
         aim = self._aim(stamp_to_ns(msg.header.stamp))
-        flow = self._flow(field, self._K) if aim else None
+        flow = self._flow(field, self._camera.K) if aim else None
         stride = self._value("field_stride_px")
-        picture = draw_overlay(photo, self._K, field, stride, aim, flow)
+        picture = draw_overlay(photo, self._camera.K, field, stride, aim, flow)
         self._overlay.publish(image_to_msg(picture, msg.header, "rgb8"))
 
     def _aim(self, stamp_ns: int) -> Aim | None:

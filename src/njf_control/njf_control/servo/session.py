@@ -70,7 +70,17 @@ class Pursued:
     """The points of one step where they are, and where they should be, in the same order."""
 
     tracks: Tracks
-    targets: Tracks
+    target: Float[np.ndarray, "n d"]
+    weights: Float[np.ndarray, " n"]
+    camera: Camera
+
+    @property
+    def targets(self) -> Tracks:
+        """In the image; those that do not count, or lie behind the camera, are not visible."""
+        pixels = self.target if self.target.shape[1] == 2 else self.camera.project(self.target)
+        seen = np.isfinite(pixels).all(axis=1)
+        weights = np.where(seen, self.weights, 0.0).astype(np.float32)
+        return Tracks(np.nan_to_num(pixels).astype(np.float32), weights > 0, weights)
 
 
 @dataclass
@@ -220,7 +230,7 @@ class Session:
         visible = tracks.visible * tracks.confidence.astype(np.float64)
         target, weights = self._targets(encoded.stamp_ns, pixels, visible)
         asked = visible * weights
-        self.pursued = Pursued(tracks, _seen(target, weights, encoded.camera))
+        self.pursued = Pursued(tracks, target, weights, encoded.camera)
         step = self.servo.step(
             Measurement(
                 stamp_ns=encoded.stamp_ns,
@@ -237,15 +247,6 @@ class Session:
         self.timings.jacobian_s = evaluated - begin
         self.timings.solve_s = time.perf_counter() - evaluated
         return step
-
-
-def _seen(
-    target: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"], camera: Camera
-) -> Tracks:
-    """Targets in the image; those that do not count, or lie behind the camera, are not visible."""
-    pixels = target if target.shape[1] == 2 else camera.project(target)
-    weights = np.where(np.isfinite(pixels).all(axis=1), weights, 0.0).astype(np.float32)
-    return Tracks(np.nan_to_num(pixels).astype(np.float32), weights > 0, weights)
 
 
 def _drop_oldest(frames: dict[int, Any]) -> None:

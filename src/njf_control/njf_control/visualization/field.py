@@ -70,11 +70,3 @@ def arrows(
 def spread_out(count: int, at_most: int) -> Int64[np.ndarray, " m"]:
     """Indices of at most `at_most` of `count` items, evenly spread."""
     return np.arange(count) if count <= at_most else np.arange(at_most) * count // at_most
-
-
-def lifted(
-    pixels: Float[np.ndarray, "m 2"], depth_m: Float[np.ndarray, " m"], K: Float[np.ndarray, "3 3"]
-) -> Float[np.ndarray, "m 3"]:
-    """The 3D points at a depth behind pixels, in the camera's optical frame [m]."""
-    normalised = (pixels - K[:2, 2]) / K[[0, 1], [0, 1]]
-    return np.concatenate([normalised, np.ones((len(pixels), 1))], axis=1) * depth_m[:, None]

@@ -52,6 +52,7 @@ class World(Node):
         self.seen: dict[str, object] = {}
         self.viewers = []
         self.names = ROBOT.channel_names
+        self.breakage = ""
         self._count = 0
         self.create_timer(0.05, self._publish)
 
@@ -97,12 +98,15 @@ class World(Node):
         """Two points 0.5 m away; the first channel moves the left one, nothing the right one."""
         jacobian = np.zeros((3, 3, 3))
         jacobian[0, 0, 0] = 0.05
+        if self.breakage == "nan":
+            jacobian[1, 2, 2] = np.nan
+        values = jacobian.ravel()[: 26 if self.breakage == "short" else None]
         return JacobianField(
             header=header,
             channel_names=self.names,
             channel_units=ROBOT.channel_units,
             points=[Point32(x=x, y=0.0, z=0.5) for x in (-0.1, 0.1, 0.0)],
-            jacobian=float_array(jacobian),
+            jacobian=float_array(values),
             confidence=float_array(np.array([0.9, 0.9, 0.1])),
         )
 
@@ -160,3 +164,20 @@ def test_a_field_of_another_robot_is_refused(world, wait_until, capfd):
     world.watch()
     wait_until(lambda: "has channels ['a', 'b', 'c']" in capfd.readouterr().err, what="the error")
     assert "influence" not in world.seen
+
+
+@pytest.mark.parametrize("breakage", ["short", "nan"])
+def test_a_broken_field_is_told_or_left_out_and_the_node_goes_on(
+    world, wait_until, capfd, breakage
+):
+    world.breakage = breakage
+    world.watch()
+    if breakage == "short":
+        told = "3 points, 26 values of the Jacobian"
+        wait_until(lambda: told in capfd.readouterr().err, what="the error")
+    else:
+        wait_until(lambda: "influence" in world.seen)
+        assert world.seen["influence"].width == 1, "the point without a number is left out"
+    world.breakage = ""
+    world.seen.clear()
+    wait_until(lambda: getattr(world.seen.get("influence"), "width", 0) == 2)

@@ -25,7 +25,6 @@ from njf_perception.errors import NjfError
 BITRATE = 1_000_000
 FINGERS, JOINTS_PER_FINGER = 4, 4
 JOINTS = FINGERS * JOINTS_PER_FINGER
-_LARGEST_COUNT = 32_767
 _BUS_OFF = 0x40  # class of an error frame, linux/can/error.h
 
 
@@ -168,11 +167,6 @@ def to_radians(
 ) -> Float[np.ndarray, " n"]:
     """Reported positions [count] as angles [rad]."""
     return counts * model.rad_per_count
-
-
-def to_count(torque_counts: float) -> int:
-    """Nearest torque that fits into a frame [count]."""
-    return min(max(round(torque_counts), -_LARGEST_COUNT), _LARGEST_COUNT)
 
 
 def decode(frame: Frame, device_id: int) -> Report | None:

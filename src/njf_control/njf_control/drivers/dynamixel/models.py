@@ -68,14 +68,14 @@ XL320 = ControlTable(
         "goal_position": _ram(30, 2),
         "moving_speed": _ram(32, 2),  # in joint mode 0 means as fast as it can
         "torque_limit": _ram(35, 2),
-        "present_position": _ram(37, 2, writable=False),
-        "present_speed": _ram(39, 2, writable=False),
-        "present_load": _ram(41, 2, writable=False),
-        "present_voltage": _ram(45, 1, writable=False),
-        "present_temperature": _ram(46, 1, writable=False),  # degrees Celsius
-        "registered_instruction": _ram(47, 1, writable=False),
-        "moving": _ram(49, 1, writable=False),
-        "hardware_error_status": _ram(50, 1, writable=False),
+        "present_position": _measured(37, 2),
+        "present_speed": _measured(39, 2),
+        "present_load": _measured(41, 2),
+        "present_voltage": _measured(45, 1),
+        "present_temperature": _measured(46, 1),  # degrees Celsius
+        "registered_instruction": _measured(47, 1),
+        "moving": _measured(49, 1),
+        "hardware_error_status": _measured(50, 1),
         "punch": _ram(51, 2),
     },
 )
