@@ -6,8 +6,6 @@ one that `njf up` starts, ROS included. The Allegro's inner loop answers the han
 than `MOST_CPU` of one core. Run by `make bench`.
 """
 
-import itertools
-import math
 import os
 import signal
 import subprocess
@@ -81,36 +79,20 @@ def fake_device(robot_file: str, link: Path) -> Iterator[None]:
 
 def measure(graph: ResolvedGraph, rate_hz: float) -> float:
     """Drive for a while and print one line; the share of a core that the driver took."""
-    import rclpy
-
-    from njf_bringup.nodes.loop_watch import LoopWatch
-    from njf_msgs.msg import Command
+    from njf_bringup.nodes.driver_exercise import DriverExercise
 
     robot = graph.robot
-    with running(graph) as supervisor:
-        rclpy.init()
-        node = rclpy.create_node("bench")
-        watch, commands = LoopWatch(node), node.create_publisher(Command, "command", 1)
-        middle, count = (robot.lower + robot.upper) / 2, itertools.count()
-
-        def send() -> None:
-            swing = SWING * math.sin(0.02 * next(count))
-            values = (middle + swing).tolist()
-            commands.publish(Command(channel_names=robot.channel_names, values=values))
-
-        node.create_timer(0.02, send)
-        pid = supervisor.processes["driver"].popen.pid
-        _spin(node, 3.0)  # until everybody knows everybody
+    with running(graph) as supervisor, DriverExercise(robot, SWING) as exercise:
+        pid, watch = supervisor.processes["driver"].popen.pid, exercise.watch
+        exercise.go_on(3.0)  # until everybody knows everybody
         before, begin_s, words = process_usage(pid), time.monotonic(), []
         requests = -watch.requests
         while time.monotonic() - begin_s < SECONDS:
-            _spin(node, 1.0)
+            exercise.go_on(1.0)
             supervisor.check()
             words.append(dict(watch.values))
         after, elapsed_s = process_usage(pid), time.monotonic() - begin_s
         requests += watch.requests
-        node.destroy_node()
-        rclpy.shutdown()
     assert before is not None and after is not None, "the supervisor saw it alive"
     cpu = (after.cpu_s - before.cpu_s) / elapsed_s
     median, p99, longest = (
@@ -124,14 +106,6 @@ def measure(graph: ResolvedGraph, rate_hz: float) -> float:
         f"{np.median(median):>12.2f}{np.median(p99):>9.2f}{longest.max():>9.2f}{missed:>9}"
     )
     return cpu
-
-
-def _spin(node: object, seconds: float) -> None:
-    import rclpy
-
-    end_s = time.monotonic() + seconds
-    while (left_s := end_s - time.monotonic()) > 0:
-        rclpy.spin_once(node, timeout_sec=left_s)  # pyright: ignore[reportArgumentType]
 
 
 def main() -> int:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import rclpy
 import yaml
 
 from njf_bringup.cli import app
@@ -64,11 +63,8 @@ def look_at_all(scratch: Path) -> list[NodeFacts]:
 
     facts = []
     for graph, names in graphs(scratch):
-        with running(graph):
-            rclpy.init()
-            with Inspector() as inspector:
-                facts += [inspector.look(n) for n in graph.nodes if n.name in names]
-            rclpy.shutdown()
+        with running(graph), Inspector() as inspector:
+            facts += [inspector.look(n) for n in graph.nodes if n.name in names]
     return [_without_paths(node, scratch) for node in facts]
 
 

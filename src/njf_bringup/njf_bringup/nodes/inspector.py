@@ -29,11 +29,13 @@ _COMMON_PARAMETERS = ("use_sim_time", "start_type_description_service")
 
 
 class Inspector:
-    """A node that looks at others. Needs an initialised rclpy; a context manager."""
+    """A node that looks at others, in a ROS context of its own; a context manager."""
 
     def __init__(self) -> None:
-        self._node = rclpy.create_node("inspector")
-        self._executor = SingleThreadedExecutor()
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node("inspector", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
 
     def __enter__(self) -> "Inspector":
@@ -44,6 +46,7 @@ class Inspector:
         """Leave it."""
         self._executor.shutdown()
         self._node.destroy_node()
+        self._context.try_shutdown()
 
     def look(self, spec: NodeSpec) -> NodeFacts:
         """All that a running node offers."""

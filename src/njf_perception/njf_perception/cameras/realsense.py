@@ -13,9 +13,9 @@ from pydantic import Field
 
 from njf_perception.cameras.base import CameraSource, Grabbed
 from njf_perception.cameras.clock_map import ClockMap
+from njf_perception.cameras.device_config import DeviceConfig
 from njf_perception.cameras.freshness import Instant
 from njf_perception.cameras.realsense_lens import lens_calibration
-from njf_perception.config import Config
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
 
 _TIMEOUT_MS = 1000
@@ -23,25 +23,12 @@ _MILLIMETRE_M = 1e-3
 _SHOWN_MODES = 12
 
 
-class RealSenseConfig(Config):
+class RealSenseConfig(DeviceConfig):
     """What to ask of a RealSense."""
 
     source: Literal["realsense"] = "realsense"
     serial: str = Field(default="", description="serial number; empty: the only RealSense there is")
-    width: int = Field(default=640, gt=0, le=8192, description="image width [px]")
-    height: int = Field(default=480, gt=0, le=8192, description="image height [px]")
-    rate_hz: float = Field(default=30.0, gt=0, le=1000, description="images per second [Hz]")
     depth: bool = Field(default=False, description="also publish depth, aligned to the images")
-    exposure: float | None = Field(
-        default=None, ge=0, le=1e6, description="fixed exposure [device unit]; not set: automatic"
-    )
-    gain: float | None = Field(
-        default=None, ge=0, le=1e6, description="fixed gain [device unit]; not set: automatic"
-    )
-    white_balance_k: float | None = Field(
-        default=None, ge=0, le=1e6, description="fixed white balance [K]; not set: automatic"
-    )
-    warm_up: int = Field(default=5, ge=0, le=1000, description="first images to throw away")
 
 
 def realsense_module() -> Any:

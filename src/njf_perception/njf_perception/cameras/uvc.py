@@ -14,8 +14,8 @@ from pydantic import Field
 
 from njf_perception.cameras import v4l
 from njf_perception.cameras.base import CameraSource, Grabbed
+from njf_perception.cameras.device_config import DeviceConfig
 from njf_perception.cameras.freshness import LATE_S, Instant
-from njf_perception.config import Config
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
 
 _MANUAL_EXPOSURE = 1.0  # V4L2_EXPOSURE_MANUAL
@@ -23,32 +23,19 @@ _BUFFERS = 2  # one to fill while the other is read; with one, every image begun
 _BROKEN_IN_A_ROW = 10  # a cable that loses packets now and then spoils one
 
 
-class UvcConfig(Config):
+class UvcConfig(DeviceConfig):
     """What to ask of a USB camera."""
 
     source: Literal["uvc"] = "uvc"
     device: str = Field(
         default="0", description="device: /dev/v4l/by-id/... (stable), /dev/videoN, or an index"
     )
-    width: int = Field(default=640, gt=0, le=8192, description="image width [px]")
-    height: int = Field(default=480, gt=0, le=8192, description="image height [px]")
-    rate_hz: float = Field(default=30.0, gt=0, le=1000, description="images per second [Hz]")
     fourcc: str = Field(
         default="MJPG", min_length=4, max_length=4, description="pixel format, four characters"
-    )
-    exposure: float | None = Field(
-        default=None, ge=0, le=1e6, description="fixed exposure [device unit]; not set: automatic"
-    )
-    gain: float | None = Field(
-        default=None, ge=0, le=1e6, description="fixed gain [device unit]; not set: automatic"
-    )
-    white_balance_k: float | None = Field(
-        default=None, ge=0, le=1e6, description="fixed white balance [K]; not set: automatic"
     )
     focus: float | None = Field(
         default=None, ge=0, le=1e6, description="fixed focus [device unit]; not set: automatic"
     )
-    warm_up: int = Field(default=5, ge=0, le=1000, description="first images to throw away")
 
 
 class UvcCamera(CameraSource):
