@@ -65,7 +65,7 @@ class CameraNode(Node):
         topic = f"{self._name}/aligned_depth_to_color/image_raw"
         self._depths = self.create_publisher(Image, topic, 5) if self._measures_depth else None
         self._problem, self._ended = "", False
-        self._published = Figures()
+        self._published, self._skipped = Figures(), 0
         DiagnosticsPublisher(self, self._name, self._health)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._publish_all, name="publish", daemon=True)
@@ -112,6 +112,7 @@ class CameraNode(Node):
         while not self._stopping.is_set():
             try:
                 frame = self._source.wait_next(sequence, _PATIENCE_S)
+                self._skipped += frame.sequence - sequence - 1  # this machine was too slow for them
                 sequence = frame.sequence
                 self._publish(frame)
                 self._problem = ""
@@ -164,6 +165,7 @@ class CameraNode(Node):
             "rate_hz": rate_hz,
             "wanted_rate_hz": source.rate_hz,
             "published": self._published.total,
+            "skipped": self._skipped,
             **asdict(source.counters),
         }
         if self._problem and not self._ended:
