@@ -126,7 +126,7 @@ class LucasKanadeTracker:
         lost, seen = np.flatnonzero(~self._visible), np.flatnonzero(self._visible)
         if len(lost) == 0 or len(seen) == 0:
             return
-        carried = _carried(self._warps[lost], before[seen], self._warps[seen, :, 2])
+        carried = carried_warps(self._warps[lost], before[seen], self._warps[seen, :, 2])
         aligned, correlation = align(self._templates[lost], grey, carried, iterations=6)
         near = self._near(aligned, carried, self._config.recovery_shift_px)
         back = near & (correlation >= self._config.recovery_correlation)
@@ -184,7 +184,7 @@ class LucasKanadeTracker:
             self._correlation[which] = 1.0
 
 
-def _carried(
+def carried_warps(
     warps: Float32[np.ndarray, "n 2 3"],
     before: Float32[np.ndarray, "m 2"],
     after: Float32[np.ndarray, "m 2"],
