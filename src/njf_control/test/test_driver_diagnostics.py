@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from njf_control.control_loop import ControlLoop
@@ -66,8 +65,8 @@ class Desk:
             self.loop.cycle(self.driver.now_s)
 
     def status(self, name, nodes=("/servo",)):
-        msg = self.diagnostics.message(self.loop, nodes, self.driver.now_s, Time())
-        return {status.name: status for status in msg.status}[f"driver: {name}"]
+        found = self.diagnostics.statuses(self.loop, nodes, self.driver.now_s)
+        return {status.name: status for status in found}[f"driver: {name}"]
 
 
 def values(status):
@@ -81,9 +80,9 @@ def desk() -> Desk:
 
 def test_all_is_well_and_said_with_figures(desk):
     desk.cycle(2.0)
-    msg = desk.diagnostics.message(desk.loop, ["/servo"], desk.driver.now_s, Time())
-    assert {status.level for status in msg.status} == {OK}
-    of = {status.name: values(status) for status in msg.status}
+    found = desk.diagnostics.statuses(desk.loop, ["/servo"], desk.driver.now_s)
+    assert {status.level for status in found} == {OK}
+    of = {status.name: values(status) for status in found}
     assert of["driver: command"]["writer"] == "servo"
     assert of["driver: command"]["command_age_s"] == "0.000"
     assert of["driver: loop"]["loop_hz"] == "50.0" == of["driver: loop"]["wanted_hz"]

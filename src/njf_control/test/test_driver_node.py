@@ -18,6 +18,12 @@ NAMES = ["joint_0", "joint_1", "joint_2"]
 START = np.array([0.1, -0.2, 0.3])
 
 
+def readiness(probe) -> str:
+    """What the driver says of itself as a whole."""
+    status = probe.statuses.get("driver")
+    return status.message if status else ""
+
+
 @pytest.fixture
 def start(bench, probe, spin, robot_file, namespace):
     """`start(port=..., dry_run=...)` spins a driver node on the bench; returns the probe."""
@@ -81,22 +87,27 @@ def test_a_wrong_port_is_told_and_nothing_starts(start, wait_until):
     assert not probe.change("configure")
     assert probe.lifecycle() == "unconfigured"
     wait_until(lambda: any("does not exist" in text for text in probe.errors))
+    wait_until(lambda: "exist" in readiness(probe))
+    assert probe.statuses["driver"].level == DiagnosticStatus.ERROR
 
 
 def test_a_missing_robot_file_is_told(start, wait_until):
     probe = start(robot_file="")
     assert not probe.change("configure")
     wait_until(lambda: any("robot_file" in text for text in probe.errors))
+    wait_until(lambda: "robot_file" in readiness(probe))
 
 
 @pytest.mark.fault
-def test_an_estop_before_configuration_is_latched(start):
+def test_an_estop_before_configuration_is_latched(start, wait_until):
     probe = start()
     assert probe.call("estop", reason="early").success
     assert probe.change("configure")
     assert not probe.change("activate")
+    wait_until(lambda: "early" in readiness(probe))
     assert probe.call("estop_reset").success
     assert probe.change("activate")
+    wait_until(lambda: readiness(probe) == "configured")
 
 
 def test_an_impossible_transition_is_refused_and_survived(start):

@@ -24,7 +24,7 @@ import time
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -35,7 +35,7 @@ from std_msgs.msg import Header
 from njf_control.control_loop import ControlLoop, Cycle, RobotFaultError
 from njf_control.drivers.make import make_driver
 from njf_control.nodes import driver_messages as messages
-from njf_control.nodes.driver_diagnostics import DriverDiagnostics
+from njf_control.nodes.driver_diagnostics import DriverDiagnostics, status
 from njf_control.nodes.driver_parameters import declare_parameters
 from njf_control.nodes.driver_pressures import PressureTopics
 from njf_control.robot import RobotConfig, load_robot
@@ -302,16 +302,26 @@ class DriverNode(GuardedLifecycleNode):
         return gate.state, gate.reason
 
     def _publish_diagnostics(self) -> None:
-        if self._loop is None or self._diagnostics is None:
-            return
-        writers = [
+        stamp, now_s = self._now(), time.monotonic()
+        message = DiagnosticArray(header=Header(stamp=stamp), status=[self._readiness()])
+        if self._loop is not None and self._diagnostics is not None:
+            message.status += self._diagnostics.statuses(self._loop, self._writers(), now_s)
+        self._diagnostics_pub.publish(message)
+
+    def _readiness(self) -> DiagnosticStatus:
+        if self.refusal:
+            return status("driver", DiagnosticStatus.ERROR, self.refusal)
+        if self._loop is None:
+            return status("driver", DiagnosticStatus.WARN, _NOT_CONFIGURED)
+        return status("driver", DiagnosticStatus.OK, "configured")
+
+    def _writers(self) -> list[str]:
+        """Nodes that publish commands."""
+        return [
             f"{info.node_namespace}/{info.node_name}".replace("//", "/")
             for subscription in self._command_subs
             for info in self.get_publishers_info_by_topic(subscription.topic_name)
         ]
-        self._diagnostics_pub.publish(
-            self._diagnostics.message(self._loop, writers, time.monotonic(), self._now())
-        )
 
     def _now(self) -> Time:
         return self.get_clock().now().to_msg()

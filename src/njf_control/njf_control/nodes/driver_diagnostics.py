@@ -1,5 +1,6 @@
 """What the driver node tells on /diagnostics once a second, as REP 107 has it.
 
+driver              whether it is configured, and why not
 driver: command     the gate, who writes, what was limited and rejected since configuration
 driver: loop        rate, jitter and missed deadlines
 driver: bus         requests and errors of the link to the device
@@ -13,9 +14,7 @@ why in words and what to do.
 import math
 from collections.abc import Mapping, Sequence
 
-from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from std_msgs.msg import Header
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from njf_control.control_loop import ControlLoop
 from njf_control.cycle_times import PeriodReport
@@ -36,21 +35,21 @@ class DriverDiagnostics:
         self._statistics: Mapping[str, int] = {}
         self._counts = GateCounts()
 
-    def message(
-        self, loop: ControlLoop, writers: Sequence[str], now_s: float, stamp: Time
-    ) -> DiagnosticArray:
+    def statuses(
+        self, loop: ControlLoop, writers: Sequence[str], now_s: float
+    ) -> list[DiagnosticStatus]:
         """Everything, at monotonic `now_s` [s]; `writers` are the nodes that publish commands."""
         statistics, counts = loop.statistics, loop.gate.totals
-        status = [
+        found = [
             command_status(loop, self._counts, writers, now_s),
             loop_status(loop, now_s),
             bus_status(statistics, self._statistics),
             *notice_statuses(loop.notices),
         ]
         if loop.state is not None:
-            status += channel_statuses(self._names, loop.state, loop.health_limits)
+            found += channel_statuses(self._names, loop.state, loop.health_limits)
         self._statistics, self._counts = statistics, counts
-        return DiagnosticArray(header=Header(stamp=stamp), status=status)
+        return found
 
 
 def command_status(
@@ -77,7 +76,7 @@ def command_status(
         "rejected_of_a_second_writer": counts.rivals,
         "watchdog_trips": counts.watchdog,
     }
-    return _status("driver: command", level, message, values)
+    return status("driver: command", level, message, values)
 
 
 def _command_news(
@@ -114,7 +113,7 @@ def loop_status(loop: ControlLoop, now_s: float) -> DiagnosticStatus:
         "missed_deadlines": loop.times.missed,
         "cycles": loop.times.cycles,
     }
-    return _status("driver: loop", level, message, values)
+    return status("driver: loop", level, message, values)
 
 
 def _judge_periods(report: PeriodReport, wanted_hz: float) -> tuple[bytes, str]:
@@ -144,13 +143,13 @@ def bus_status(statistics: Mapping[str, int], previous: Mapping[str, int]) -> Di
     if fresh:
         level = DiagnosticStatus.WARN
         message = "in the last second: " + ", ".join(f"{n} {name}" for name, n in fresh.items())
-    return _status("driver: bus", level, message, statistics)
+    return status("driver: bus", level, message, statistics)
 
 
 def notice_statuses(notices: Sequence[Notice]) -> list[DiagnosticStatus]:
     """What the driver has to say about its hardware, one status each."""
     return [
-        _status(
+        status(
             f"driver: {notice.name}",
             DiagnosticStatus.WARN if notice.is_warning else DiagnosticStatus.OK,
             notice.text,
@@ -180,7 +179,7 @@ def _channel_status(
     values = {key: f"{value:.3g}" for key, value in health.items()}
     values["position"] = f"{state.position[index]:.4f}"
     if alarms := [alarm for alarm in state.alarms if alarm.startswith(f"{name} ")]:
-        return _status(f"driver: {name}", DiagnosticStatus.ERROR, "; ".join(alarms), values)
+        return status(f"driver: {name}", DiagnosticStatus.ERROR, "; ".join(alarms), values)
     troubles = [
         f"{key} is {health[key]:.3g}, expected {_span(*limits[key])}"
         for key in health.keys() & limits.keys()
@@ -188,16 +187,17 @@ def _channel_status(
     ]
     if troubles:
         text = f"{'; '.join(sorted(troubles))}. Let it rest, check the supply."
-        return _status(f"driver: {name}", DiagnosticStatus.WARN, text, values)
-    return _status(f"driver: {name}", DiagnosticStatus.OK, "ok", values)
+        return status(f"driver: {name}", DiagnosticStatus.WARN, text, values)
+    return status(f"driver: {name}", DiagnosticStatus.OK, "ok", values)
 
 
 def _span(least: float, greatest: float) -> str:
     return f"{least:g} to {greatest:g}" if math.isfinite(least) else f"at most {greatest:g}"
 
 
-def _status(
-    name: str, level: bytes, message: str, values: Mapping[str, object]
+def status(
+    name: str, level: bytes, message: str, values: Mapping[str, object] | None = None
 ) -> DiagnosticStatus:
-    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    """One status; `values` in words."""
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in (values or {}).items()]
     return DiagnosticStatus(name=name, level=level, message=message, values=pairs)

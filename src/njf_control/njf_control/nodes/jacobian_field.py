@@ -379,8 +379,8 @@ class JacobianFieldNode(GuardedLifecycleNode):
             values["error_px"] = self._run.error_px
         if self._depth is not None:
             values["depth_images"] = self._depth.used
-        if self._problem:
-            return Health(self._problem, error=True, values=values)
+        if problem := self.refusal or self._problem:
+            return Health(problem, error=True, values=values)
         if self._depth is not None and self._depth.problem:
             return Health(self._depth.problem, warning=True, values=values)
         idle = "waiting for a goal" if self._active else "not active"

@@ -11,19 +11,28 @@ from njf_perception.errors import NjfError
 
 
 class GuardedLifecycleNode(LifecycleNode):
-    """Base of the project's lifecycle nodes; `on_<transition>` returns `self.attempt(...)`."""
+    """Base of the project's lifecycle nodes; `on_<transition>` returns `self.attempt(...)`.
+
+    Attributes:
+        refusal: why the last transition failed, for the node's diagnostics; empty when it did not.
+    """
+
+    refusal = ""
 
     def attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a transition's work and log why it failed; rclpy would swallow the exception.
 
         An expected error (NjfError) leaves the node in its state, any other one in `on_error`.
         """
+        self.refusal = ""
         try:
             action()
         except NjfError as error:
-            self.get_logger().error(str(error))
+            self.refusal = str(error)
+            self.get_logger().error(self.refusal)
             return TransitionCallbackReturn.FAILURE
-        except Exception:
+        except Exception as error:
+            self.refusal = f"{error!r}; the log has all of it"
             self.get_logger().fatal(traceback.format_exc())
             return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS

@@ -262,8 +262,8 @@ class PerceptionNode(GuardedLifecycleNode):
             "encoded": self._encoded.total,
             "dropped": self._image_worker.dropped if self._workers else 0,
         }
-        if self._problem:
-            return Health(self._problem, error=True, values=values)
+        if problem := self.refusal or self._problem:
+            return Health(problem, error=True, values=values)
         if not self._workers:
             return Health("not active", values=values)
         if rate_hz == 0:
