@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int64, UInt8, UInt16
 
-from njf_control.robot import DEPTH_STREAM, RobotConfig
+from njf_control.robot import RobotConfig
 from njf_perception.bag import BagMessage, BagReader, header_stamp_ns
 from njf_perception.camera import Camera
 from njf_perception.config import parse_config
-from njf_perception.depth_image import MILLIMETRE_M, depth_metres
 from njf_perception.errors import DataError
-from njf_perception.message_image import decode_image
-from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC
+from njf_perception.message_image import COMPRESSED_TYPE, IMAGE_TYPE, decode_depth, decode_rgb
+from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC, TRANSPORTS, image_topic
 
 WORLD_FRAME = "world"
 
@@ -46,6 +45,8 @@ class Contents:
     """Everything of one bag but the images.
 
     Attributes:
+        image_topics: per camera and depth stream, the topic its images are taken from: the raw one,
+            or where that has none the compressed one.
         image_stamps_ns: per camera and depth stream, the stamps of all its images.
         joint_stamps_ns, joint_positions: simulator truth, for evaluation only; may be empty.
         complete: the recorder closed the bag properly.
@@ -55,6 +56,7 @@ class Contents:
     robot: RobotConfig
     cameras: list[Camera]
     marks: list[Mark]
+    image_topics: dict[str, str]
     image_stamps_ns: dict[str, set[int]]
     applied: Applied
     joint_names: list[str]
@@ -80,8 +82,8 @@ def read_images(
     contents: Contents,
 ) -> Iterator[tuple[str, int, UInt8[np.ndarray, "h w 3"]]]:
     """(camera, stamp [ns], RGB image) of every image that a settled state refers to, once each."""
-    for name, stamp_ns, topic, message in _marked_images(contents, contents.robot.camera_names):
-        yield name, stamp_ns, decode_image(message, topic)
+    for name, stamp_ns, raw, message in _marked_images(contents, contents.robot.camera_names):
+        yield name, stamp_ns, decode_rgb(message, raw.topic, raw.type_name)
 
 
 def read_depths(
@@ -89,45 +91,22 @@ def read_depths(
 ) -> Iterator[tuple[str, int, UInt16[np.ndarray, "h w"]]]:
     """(depth stream, stamp [ns], depth [mm], 0 unknown) of every settled state's depth images."""
     streams = [camera.depth_stream for camera in contents.robot.cameras if camera.depth]
-    for name, stamp_ns, topic, message in _marked_images(contents, streams):
-        yield name, stamp_ns, decode_depth(message, topic)
+    for name, stamp_ns, raw, message in _marked_images(contents, streams):
+        yield name, stamp_ns, decode_depth(message, raw.topic, raw.type_name)
 
 
 def _marked_images(
     contents: Contents, streams: Sequence[str]
-) -> Iterator[tuple[str, int, str, Any]]:
-    """(stream, stamp [ns], topic, message) of the streams' images that settled states refer to."""
+) -> Iterator[tuple[str, int, BagMessage, Any]]:
+    """(stream, stamp [ns], message, decoded) of the streams' images that states refer to."""
     wanted = {(name, mark.image_stamps_ns.get(name)) for mark in contents.marks for name in streams}
+    stream_of = {topic: s for s, topic in contents.image_topics.items() if s in streams}
     reader = BagReader(contents.path)
-    for message in reader.messages():
-        stream = _stream_of(message.topic, "image_raw")
-        if stream is None or stream not in streams:
-            continue
-        stamp_ns = header_stamp_ns(message.data)
+    for message in reader.messages(set(stream_of)) if stream_of else ():
+        stream, stamp_ns = stream_of[message.topic], header_stamp_ns(message.data)
         if (stream, stamp_ns) in wanted:
             wanted.discard((stream, stamp_ns))
-            yield stream, stamp_ns, message.topic, reader.decode(message)
-
-
-def decode_depth(message: Any, topic: str) -> UInt16[np.ndarray, "h w"]:
-    """Depth [mm] of a sensor_msgs/Image, 0 where unknown (REP 118).
-
-    Raises:
-        DataError: the encoding is not 16UC1 or 32FC1.
-    """
-    kind = {"16UC1": np.uint16, "32FC1": np.float32}.get(message.encoding)
-    if kind is None:
-        raise DataError(
-            f"{topic}: encoding {message.encoding!r}; expected 16UC1 [mm] or 32FC1 [m]. "
-            "Set the depth camera driver's output format."
-        )
-    order = np.dtype(kind).newbyteorder(">" if message.is_bigendian else "<")
-    rows = np.asarray(message.data, np.uint8).reshape(message.height, message.step)
-    width_bytes = message.width * order.itemsize
-    values = np.ascontiguousarray(rows[:, :width_bytes]).view(order).astype(kind)
-    millimetres = depth_metres(values) / MILLIMETRE_M
-    fits = millimetres < np.iinfo(np.uint16).max
-    return np.where(fits, np.rint(millimetres), 0).astype(np.uint16)
+            yield stream, stamp_ns, message, reader.decode(message)
 
 
 class _Collector:
@@ -139,7 +118,7 @@ class _Collector:
         self.infos: dict[str, Any] = {}
         self.transforms: dict[str, tuple[str, np.ndarray]] = {}
         self.marks: list[Any] = []
-        self.image_stamps_ns: dict[str, set[int]] = defaultdict(set)
+        self.image_stamps_ns: dict[str, set[int]] = defaultdict(set)  # by topic
         self.applied: list[Any] = []
         self.joints: list[Any] = []
 
@@ -156,10 +135,10 @@ class _Collector:
         for ending, handle in handlers.items():
             if message.topic.endswith(ending):
                 handle(reader.decode(message))
-        if stream := _stream_of(message.topic, "image_raw"):
-            self.image_stamps_ns[stream].add(header_stamp_ns(message.data))
-        camera = _stream_of(message.topic, "camera_info")
-        if camera and camera not in self.infos:
+        if message.type_name in (IMAGE_TYPE, COMPRESSED_TYPE):
+            self.image_stamps_ns[message.topic].add(header_stamp_ns(message.data))
+        *_, camera, leaf = ["", *message.topic.split("/")]
+        if leaf == "camera_info" and camera not in self.infos:
             self.infos[camera] = reader.decode(message)
 
     def finish(self, complete: bool) -> Contents:
@@ -175,18 +154,31 @@ class _Collector:
                 "Record settled states with `njf explore`."
             )
         names = self.robot.channel_names
+        topics = self._image_topics()
         return Contents(
             path=self.path,
             robot=self.robot,
             cameras=[self._camera(name) for name in self.robot.camera_names],
             marks=[self._mark(message) for message in self.marks],
-            image_stamps_ns=dict(self.image_stamps_ns),
+            image_topics=topics,
+            image_stamps_ns={s: self.image_stamps_ns[topic] for s, topic in topics.items()},
             applied=self._applied(names),
             joint_names=list(self.joints[0].name) if self.joints else [],
             joint_stamps_ns=np.array([_stamp_ns(m.header.stamp) for m in self.joints], np.int64),
             joint_positions=_stack([m.position for m in self.joints], len(names)),
             complete=complete,
         )
+
+    def _image_topics(self) -> dict[str, str]:
+        assert self.robot is not None
+        topics: dict[str, str] = {}
+        for transport in TRANSPORTS:
+            for stream in self.robot.image_streams:
+                ending = f"/{image_topic(stream, transport).name}"
+                for topic in sorted(self.image_stamps_ns):
+                    if topic.endswith(ending):
+                        topics.setdefault(stream, topic)
+        return topics
 
     def _take_info(self, message: Any) -> None:
         data = json.loads(message.data)
@@ -239,14 +231,6 @@ class _Collector:
                 _ordered(message.channel_names, message.alterations, names).astype(np.uint8)
             )
         return applied
-
-
-def _stream_of(topic: str, leaf: str) -> str | None:
-    """Namespace of the image stream that `topic` belongs to, without the robot's own."""
-    parts = topic.split("/")
-    if len(parts) < 3 or parts[-1] != leaf:
-        return None
-    return "/".join(parts[-3:-1]) if parts[-2] == DEPTH_STREAM else parts[-2]
 
 
 def _ordered(

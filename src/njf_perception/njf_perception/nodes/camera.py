@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from njf_perception.camera import Camera
@@ -24,8 +24,13 @@ from njf_perception.cameras.make import SourceConfig, open_source, parse_setting
 from njf_perception.cameras.uvc import UvcConfig
 from njf_perception.cameras.v4l import stable_name
 from njf_perception.errors import NjfError, StaleDataError
-from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, ns_to_stamp
+from njf_perception.nodes.conversions import camera_info_msg, ns_to_stamp
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
+from njf_perception.nodes.image_publisher import (
+    DepthPublisher,
+    ImagePublisher,
+    declare_compression,
+)
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 
@@ -36,7 +41,9 @@ _SLOW_SHARE = 0.7  # of the wanted rate
 class CameraNode(Node):
     """Publishes `<camera>/image_raw` and `<camera>/camera_info`, stamped with the acquisition time.
 
-    A camera that measures depth also gets `<camera>/aligned_depth_to_color/image_raw` [mm]. Without
+    A camera that measures depth also gets `<camera>/aligned_depth_to_color/image_raw` [mm]. Both
+    come compressed, too, on the topics of image_transport's plugins. Images that nobody subscribes
+    to are not made. Without
     a calibration, a file's or the camera's own, the camera info says so (K is zero, REP 104). With
     one, lens distortion is removed before publishing unless `undistort` is false: the models expect
     a pinhole camera.
@@ -60,10 +67,11 @@ class CameraNode(Node):
         self._source = self._open(open_camera)
         self._calibration = calibration or self._source.calibration
         self._undistorter = _make_undistorter(self._calibration) if undistort else None
-        self._images = self.create_publisher(Image, f"{self._name}/image_raw", 5)
+        how = declare_compression(self)
+        self._images = ImagePublisher(self, self._name, how)
         self._infos = self.create_publisher(CameraInfo, f"{self._name}/camera_info", 5)
-        topic = f"{self._name}/aligned_depth_to_color/image_raw"
-        self._depths = self.create_publisher(Image, topic, 5) if self._measures_depth else None
+        stream = f"{self._name}/aligned_depth_to_color"
+        self._depths = DepthPublisher(self, stream, how) if self._measures_depth else None
         self._problem, self._ended = "", False
         self._published, self._skipped = Figures(), 0
         DiagnosticsPublisher(self, self._name, self._health)
@@ -133,9 +141,9 @@ class CameraNode(Node):
             image = self._undistorter(image)
             depth_mm = None if depth_mm is None else self._undistorter.depth(depth_mm)
         self._infos.publish(self._info(image, header))
-        self._images.publish(image_to_msg(image, header, "rgb8"))
+        self._images.publish(image, header)
         if depth_mm is not None and self._depths is not None:
-            self._depths.publish(image_to_msg(depth_mm, header, "16UC1"))
+            self._depths.publish(depth_mm, header)
         self._published.add(0.0)
 
     def _info(self, image: UInt8[np.ndarray, "h w 3"], header: Header) -> CameraInfo:

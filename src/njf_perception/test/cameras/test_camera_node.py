@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from njf_perception.cameras.base import CameraSource, Grabbed
 from njf_perception.cameras.calibration import Calibration, Undistorter
@@ -21,6 +21,7 @@ from njf_perception.cameras.make import SourceConfig
 from njf_perception.cameras.realsense import RealSenseConfig
 from njf_perception.config import parse_config
 from njf_perception.errors import ConfigError
+from njf_perception.message_image import decode_compressed, decode_compressed_depth
 from njf_perception.nodes.camera import CameraNode
 from njf_perception.nodes.conversions import (
     camera_from_info,
@@ -172,6 +173,35 @@ def test_depth_and_factory_calibration_go_out_undistorted(spin, wait_until):
     expected = undistorter.depth(slope_mm) * 1e-3
     assert not np.array_equal(expected, slope_mm * 1e-3)
     np.testing.assert_allclose(np.nan_to_num(depth_m), expected, atol=1e-6)
+
+
+def test_compressed_images_and_depth_are_those_sent_raw(spin, wait_until):
+    values = {"camera": "camera_3", "source": "realsense", "depth": True}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    overrides.append(Parameter("compressed_format", value="png"))
+    node, listener = CameraNode(overrides, DepthCamera), Listener()
+    stream = "camera_3/aligned_depth_to_color/image_raw"
+    found, depths = {}, []
+    for topic in ("camera_3/image_raw/compressed", f"{stream}/compressedDepth"):
+        keep = found.setdefault(topic, []).append
+        listener.create_subscription(CompressedImage, topic, keep, qos_profile_sensor_data)
+    listener.create_subscription(Image, stream, depths.append, qos_profile_sensor_data)
+    spin(node, listener)
+    wait_until(lambda: all(len(messages) > 5 for messages in found.values()) and len(depths) > 5)
+    colour, depth = found["camera_3/image_raw/compressed"], found[f"{stream}/compressedDepth"]
+    raws = {stamp_to_ns(m.header.stamp): m for m in listener.images}
+    common = [m for m in colour if stamp_to_ns(m.header.stamp) in raws]
+    assert common and common[0].format == "rgb8; png compressed bgr8"
+    for message in common:
+        same = raws[stamp_to_ns(message.header.stamp)]
+        assert np.array_equal(decode_compressed(message, "/t"), image_from_msg(same))
+    measured_mm = np.nan_to_num(depth_from_msg(depths[-1])) * 1e3
+    np.testing.assert_allclose(decode_compressed_depth(depth[-1], "/d"), measured_mm, atol=1e-3)
+
+
+def test_an_unknown_compression_ends_the_node(ros_context, folder):
+    with pytest.raises(ConfigError, match="compressed_format is 'gif'; expected jpeg or png"):
+        camera_node(path=str(folder), compressed_format="gif")
 
 
 @pytest.mark.parametrize("parameter", ["path", "calibration"])

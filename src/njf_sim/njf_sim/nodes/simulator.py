@@ -6,7 +6,8 @@ symbolic link `port_link`, whose target is a path or an address, see `drivers/ad
 
 Cameras are rendered one after the other from one snapshot, so all images of a tick carry the same
 stamp: the instant of that snapshot. An image that nobody subscribes to is not rendered. A camera
-with depth sends depth images beside, on the topic that realsense-ros has for them.
+with depth sends depth images beside, on the topic that realsense-ros has for them. Both also come
+compressed, as image_transport's plugins send them.
 `ground_truth/*` is for evaluation only; its joint states are the whole configuration.
 """
 
@@ -20,16 +21,20 @@ from geometry_msgs.msg import Point, PointStamped, Pose, PoseArray
 from jaxtyping import Float
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Header
 
 from njf_control.robot import CameraConfig, load_robot
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError
-from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, pose_to_transform
+from njf_perception.image_compression import Compression
+from njf_perception.nodes.conversions import camera_info_msg, pose_to_transform
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
+from njf_perception.nodes.image_publisher import (
+    DepthPublisher,
+    ImagePublisher,
+    declare_compression,
+)
 from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 from njf_sim.fakes.make import Device, channel_ids, make_device
@@ -47,33 +52,39 @@ class _SimulatedCamera:
     """The topics of one camera."""
 
     def __init__(
-        self, node: Node, config: CameraConfig, camera: Camera, noise: SensorNoise
+        self,
+        node: Node,
+        config: CameraConfig,
+        camera: Camera,
+        noise: SensorNoise,
+        how: Compression,
     ) -> None:
-        qos = QoSProfile(depth=5)
         self.camera = camera
         self.frame_id = f"{camera.name}_optical_frame"
         self._noise = noise
-        self._images = node.create_publisher(Image, f"{camera.name}/image_raw", qos)
-        self._infos = node.create_publisher(CameraInfo, f"{camera.name}/camera_info", qos)
-        self._publishers = [self._images, self._infos]
-        self._depths: Publisher | None = None
-        if config.depth:
-            self._depths = node.create_publisher(Image, f"{config.depth_stream}/image_raw", qos)
-            self._publishers.append(self._depths)
+        self._images = ImagePublisher(node, camera.name, how)
+        self._infos = node.create_publisher(CameraInfo, f"{camera.name}/camera_info", 5)
+        self._depths = DepthPublisher(node, config.depth_stream, how) if config.depth else None
 
     @property
     def is_watched(self) -> bool:
         """Whether anybody subscribes."""
-        return any(publisher.get_subscription_count() > 0 for publisher in self._publishers)
+        return self._is_filmed or self._infos.get_subscription_count() > 0
+
+    @property
+    def _is_filmed(self) -> bool:
+        return self._images.is_watched or (self._depths is not None and self._depths.is_watched)
 
     def publish(self, renderer: Renderer, stamp: Time) -> None:
         """Render and publish one image with its camera info, and its depth if it has some."""
         header = Header(stamp=stamp, frame_id=self.frame_id)
         self._infos.publish(camera_info_msg(self.camera, header))
+        if not self._is_filmed:
+            return
         frame = renderer.render(self.camera.name)
-        self._images.publish(image_to_msg(self._noise(frame.rgb), header, "rgb8"))
+        self._images.publish(self._noise(frame.rgb), header)
         if self._depths is not None:
-            self._depths.publish(image_to_msg(depth_image_mm(frame.depth), header, "16UC1"))
+            self._depths.publish(depth_image_mm(frame.depth), header)
 
 
 class SimulatorNode(Node):
@@ -160,11 +171,12 @@ class SimulatorNode(Node):
             True,
         )
         configs = {config.name: config for config in self._robot.cameras}
+        how = declare_compression(self)
         cameras = []
         for index, name in enumerate(names):
             camera = model.cameras[name]
             noise = SensorNoise(camera.height, camera.width, levels, seed + index)
-            cameras.append(_SimulatedCamera(self, configs[name], camera, noise))
+            cameras.append(_SimulatedCamera(self, configs[name], camera, noise, how))
             self._renderer.prepare(name)
         self._broadcaster = StaticTransformBroadcaster(self)
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=_WORLD)

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message
 from rclpy.task import Future
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from njf_control.robot import load_robot
 from njf_msgs.msg import CaptureMark, Command, CommandApplied, SafetyState
@@ -31,6 +31,7 @@ from tf2_msgs.msg import TFMessage
 
 TYPES = {
     "sensor_msgs/msg/Image": Image,
+    "sensor_msgs/msg/CompressedImage": CompressedImage,
     "sensor_msgs/msg/CameraInfo": CameraInfo,
     "sensor_msgs/msg/JointState": JointState,
     "tf2_msgs/msg/TFMessage": TFMessage,
@@ -63,6 +64,7 @@ class Recorder(Node):
         robot_file = declare(self, "robot_file", "", "robot configuration file [path]")
         output = declare(self, "output", "", "bag folder or .mcap file to create [path]")
         mode = declare(self, "mode", "stills", "stream: all messages; stills: on capture [-]")
+        transport = declare(self, "image_transport", "raw", "of images: raw or compressed [-]")
         if not output:
             raise ConfigError("output is empty; expected a folder or .mcap file. Pass it.")
         robot = load_robot(robot_file)
@@ -70,9 +72,11 @@ class Recorder(Node):
         self._known_cameras: set[str] = set()
         self._applied: bytes | None = None
         self._waiting: list[_Waiting] = []
-        self._recording = Recording(robot, Path(output), mode, self.resolve_topic_name)
+        topics = recorded_topics(robot, transport)
+        self._image_topic = {t.camera: t.name for t in topics if t.kind == "image"}
+        self._recording = Recording(robot, Path(output), mode, self.resolve_topic_name, transport)
         self._marks = self.create_publisher(CaptureMark, MARK_TOPIC, 10)
-        for topic in recorded_topics(robot):
+        for topic in topics:
             self._subscribe(topic)
         # Its own group: while a capture waits, the images it waits for must still come in.
         self._capture_group = MutuallyExclusiveCallbackGroup()
@@ -177,7 +181,7 @@ class Recorder(Node):
             return f"no {what} within {request.timeout_s:.1f} s. Is it publishing?"
         now_ns = self.get_clock().now().nanoseconds
         kept = self._streaming or all(
-            self._write(f"{camera}/image_raw", still.data, still.received_ns)
+            self._write(self._image_topic[camera], still.data, still.received_ns)
             for camera, still in stills.items()
         )
         applied = deserialize_message(self._applied, CommandApplied)

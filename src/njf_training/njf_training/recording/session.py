@@ -27,7 +27,12 @@ class Recording:
     """
 
     def __init__(
-        self, robot: RobotConfig, output: Path, mode: str, absolute: Callable[[str], str]
+        self,
+        robot: RobotConfig,
+        output: Path,
+        mode: str,
+        absolute: Callable[[str], str],
+        transport: str = "raw",
     ) -> None:
         """Create the bag.
 
@@ -36,9 +41,10 @@ class Recording:
             output: bag folder to create, or a file ending in .mcap.
             mode: one of `MODES`.
             absolute: resolves a relative topic name.
+            transport: of images, one of `topics.TRANSPORTS`.
 
         Raises:
-            ConfigError: the mode is unknown.
+            ConfigError: mode or transport is unknown.
             DataError: the output exists already.
         """
         if mode not in MODES:
@@ -50,9 +56,10 @@ class Recording:
         self._robot = robot
         self._output = output
         self._started_s = time.monotonic()
+        topics = recorded_topics(robot, transport)
         writer = BagWriter(output.with_suffix("") if self._is_single_file else output)
         self._folder = writer.folder
-        self._absolute = _declare(writer, recorded_topics(robot), absolute)
+        self._absolute = _declare(writer, topics, absolute)
         self._thread = RecordingThread(writer)
         self.write(INFO_TOPIC, time.time_ns(), info_message(robot, mode))
 

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from njf_control.robot import RobotConfig
+from njf_control.robot import DEPTH_STREAM, RobotConfig
+from njf_perception.errors import ConfigError
+from njf_perception.image_compression import COMPRESSED_DEPTH_LEAF, COMPRESSED_LEAF
+from njf_perception.message_image import COMPRESSED_TYPE
 
 INFO_TOPIC = "recording_info"  # std_msgs/String, JSON: robot, mode; first message of every bag
 MARK_TOPIC = "capture_mark"
 
 Kind = Literal["image", "camera_info", "latched", "state"]
+TRANSPORTS = ("raw", "compressed")
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,32 @@ class Topic:
     camera: str = ""
 
 
-def recorded_topics(robot: RobotConfig) -> list[Topic]:
-    """Every topic a recording subscribes to."""
-    image, info = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+def image_topic(stream: str, transport: str) -> Topic:
+    """Topic of a camera's images, or of a depth stream's, as image_transport names it."""
+    if transport == "raw":
+        return Topic(f"{stream}/image_raw", "sensor_msgs/msg/Image", "image", stream)
+    is_depth = stream.endswith(DEPTH_STREAM)
+    leaf = COMPRESSED_DEPTH_LEAF if is_depth else COMPRESSED_LEAF
+    return Topic(f"{stream}/image_raw/{leaf}", COMPRESSED_TYPE, "image", stream)
+
+
+def recorded_topics(robot: RobotConfig, transport: str = "raw") -> list[Topic]:
+    """Every topic a recording subscribes to.
+
+    Args:
+        robot: what is recorded.
+        transport: of images, one of `TRANSPORTS`.
+
+    Raises:
+        ConfigError: another transport.
+    """
+    if transport not in TRANSPORTS:
+        raise ConfigError(
+            f"image_transport is '{transport}'; expected {' or '.join(TRANSPORTS)}. Choose one."
+        )
+    info = "sensor_msgs/msg/CameraInfo"
     return [
-        *[Topic(f"{name}/image_raw", image, "image", name) for name in robot.image_streams],
+        *[image_topic(stream, transport) for stream in robot.image_streams],
         *[Topic(f"{name}/camera_info", info, "camera_info", name) for name in robot.camera_names],
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "latched"),
         Topic("command", "njf_msgs/msg/Command", "state"),

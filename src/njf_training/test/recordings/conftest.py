@@ -12,6 +12,12 @@ import pytest
 import yaml
 
 from njf_control.robot import RobotConfig
+from njf_perception.image_compression import (
+    Compressed,
+    Compression,
+    compress_depth,
+    compress_image,
+)
 from njf_training.bag import BagWriter, message_types
 from njf_training.recording.messages import info_message, mark_message
 
@@ -104,6 +110,11 @@ class Messages:
             data=values.view(np.uint8).reshape(-1),
         )
 
+    def compressed(self, time_ns: int, frame: str, image: Compressed) -> bytes:
+        header = self.header(time_ns, frame)
+        kind = "sensor_msgs/msg/CompressedImage"
+        return self.bytes_of(kind, header=header, format=image.format, data=image.data)
+
     def camera_info(self, time_ns: int, frame: str) -> bytes:
         roi = self.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
         return self.bytes_of(
@@ -175,6 +186,8 @@ TOPICS = {
     **{f"/{name}/image_raw": "sensor_msgs/msg/Image" for name in CAMERAS},
     **{f"/{name}/camera_info": "sensor_msgs/msg/CameraInfo" for name in CAMERAS},
     "/camera_0/aligned_depth_to_color/image_raw": "sensor_msgs/msg/Image",
+    **{f"/{c}/image_raw/compressed": "sensor_msgs/msg/CompressedImage" for c in CAMERAS},
+    "/camera_0/aligned_depth_to_color/image_raw/compressedDepth": "sensor_msgs/msg/CompressedImage",
 }
 
 
@@ -196,12 +209,14 @@ def write_bag(
     moving: int = -1,
     robot: str = "toy",
     depth: Callable[[np.ndarray], np.ndarray] | None = None,
+    compression: Compression | None = None,
 ) -> Path:
     """A recording of the toy: broken as the options say.
 
     `without` topics; the image `lose` (state, camera) missing; all images of the camera `frozen`
     the same; set-points changing between the images of the state `moving`; `depth` makes the depth
-    images of the control camera from positions, which otherwise has none.
+    images of the control camera from positions, which otherwise has none; `compression`: images
+    are compressed like this.
     """
     messages = Messages()
     writer = BagWriter(folder)
@@ -224,13 +239,23 @@ def write_bag(
         for i, (name, stamp) in enumerate(stamps.items()):
             shown = positions[0] if name == frozen else position
             if lose != (state, name):
-                image = messages.image(stamp, f"{name}_optical_frame", picture(i, shown)[0])
-                write(f"/{name}/image_raw", stamp, image)
+                pixels, frame = picture(i, shown)[0], f"{name}_optical_frame"
+                if compression is None:
+                    write(f"/{name}/image_raw", stamp, messages.image(stamp, frame, pixels))
+                else:
+                    small = messages.compressed(stamp, frame, compress_image(pixels, compression))
+                    write(f"/{name}/image_raw/compressed", stamp, small)
         if depth is not None:
             stream, stamp = "camera_0/aligned_depth_to_color", now_ns + 7000
             stamps[stream] = stamp
-            measured = messages.depth(stamp, "camera_0_optical_frame", depth(position))
-            write(f"/{stream}/image_raw", stamp, measured)
+            frame = "camera_0_optical_frame"
+            if compression is None:
+                measured = messages.depth(stamp, frame, depth(position))
+                write(f"/{stream}/image_raw", stamp, measured)
+            else:
+                packed = compress_depth(depth(position), compression)
+                small = messages.compressed(stamp, frame, packed)
+                write(f"/{stream}/image_raw/compressedDepth", stamp, small)
         write("/command_applied", now_ns, messages.applied(now_ns, position))
         if state == moving:
             write("/command_applied", now_ns, messages.applied(now_ns + 500, position + 0.1))
