@@ -1,4 +1,4 @@
-"""The driver node with Poppy's XL-320 and the platform's X series: faults that both can have."""
+"""The driver node with XL-320, X series and AX-12: faults that all of them can have."""
 
 import time
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.fault]
 ATTEMPTS_S = 5 * 0.1  # of one request to a servo that does not answer
 
 
-@pytest.fixture(params=["poppy", "hsa"])
+@pytest.fixture(params=["poppy", "hsa", "ax12"])
 def bench(request: pytest.FixtureRequest):
     return request.getfixturevalue(request.param)
 
@@ -90,12 +90,12 @@ def test_an_unplugged_bus_is_a_fault_that_says_that_torque_may_be_on(rig, bench)
 
 
 def test_another_model_is_refused(rig, bench):
-    bench.set(1, "model_number", 12)
-    assert "is model number 12, expected" in rig.refuses_to_begin()
+    bench.set(1, "model_number", 29)
+    assert "is model number 29, expected" in rig.refuses_to_begin()
 
 
 def test_a_motor_at_another_speed_is_found_and_the_command_told(rig, bench):
-    bench.set(1, "baud_rate", 1)
+    bench.set(1, "baud_rate", 34 if bench.robot.driver.model == "ax12" else 1)
     reason = rig.refuses_to_begin()
     assert f"answers at 57600 bit/s, not at {bench.robot.driver.baud}" in reason
     assert f"--motor-id {bench.servos[1].motor_id} --new-baud {bench.robot.driver.baud}" in reason
