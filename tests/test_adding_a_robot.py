@@ -112,6 +112,22 @@ def test_a_checkpoint_is_evaluated(checkpoint: Path, dataset: Path, folder: Path
     assert np.isfinite(metrics["prediction"]["flow"]["held_out"]["cosine"]["mean"])
 
 
+def test_the_confidence_is_calibrated_again(checkpoint: Path, dataset: Path, folder: Path) -> None:
+    copy = folder / "copy.pt"
+    copy.write_bytes(checkpoint.read_bytes())
+    said = njf(
+        "calibrate-confidence", "--robot", POINTER, "--checkpoint", copy, "--dataset", dataset
+    )
+    assert str(copy) in said
+
+
+def test_the_exact_jacobian_reaches_a_goal(folder: Path) -> None:
+    out = folder / "exact"
+    njf("servo-test", "--robot", POINTER, "--exact", "--goals", 1, "--out", out)
+    figures = json.loads((out / "summary.json").read_text())
+    assert figures["joint_error_deg"]["median"] < 3.0
+
+
 def test_the_servo_takes_the_checkpoint(
     checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

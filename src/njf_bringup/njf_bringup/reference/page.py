@@ -19,7 +19,7 @@ robot's file are in [adding_a_robot.md](adding_a_robot.md), those of a training 
 """
 _ARGUMENTS = """## Launch arguments
 
-`ros2 launch njf_bringup njf.launch.py name:=value`; `--show-args` prints this list.
+`ros2 launch njf_bringup njf.launch.py <name>:=<value>`; `--show-args` prints this list.
 """
 _KINDS = {".msg", ".srv", ".action"}
 

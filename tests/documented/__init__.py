@@ -1,0 +1,1 @@
+"""What the documents say, read as data: commands, links, settings of nodes."""

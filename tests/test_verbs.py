@@ -1,0 +1,76 @@
+"""Verbs of `njf` as a person types them: on the simulated finger, with real nodes, and short."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mcap.reader import make_reader
+
+from njf_training.dataset import Dataset
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+STATES = 12
+
+
+def njf(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "njf_bringup.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280)
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read what the process says until it says `text`."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"it ended with {process.wait()} and never said '{text}'")
+
+
+def topics_of(bag: Path) -> dict[str, int]:
+    """Messages per topic of a folder's one MCAP file."""
+    (file,) = bag.glob("*.mcap")
+    with file.open("rb") as stream:
+        summary = make_reader(stream).get_summary()
+    assert summary is not None and summary.statistics is not None
+    counts = summary.statistics.channel_message_counts
+    return {channel.topic: counts.get(number, 0) for number, channel in summary.channels.items()}
+
+
+def test_a_running_graph_is_recorded_and_stopped(start_process: Callable, tmp_path: Path) -> None:
+    options = {"stdout": subprocess.PIPE, "cwd": tmp_path}
+    up = start_process("njf_bringup.cli", "up", "--robot", "finger", "--task", "none", **options)
+    wait_for(up, "all nodes are up")
+    record = start_process("njf_bringup.cli", "record", "--out", "bag", **options)
+    wait_for(record, "recording. Ctrl-C finishes the bag.")
+    stop = njf("estop", "a test", cwd=tmp_path)
+    assert stop.returncode == 0, stop.stderr
+    release = njf("estop", "--reset", cwd=tmp_path)
+    assert release.returncode == 0, release.stderr
+    for process, status in ((record, 0), (up, 130)):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == status
+    counts = topics_of(tmp_path / "bag")
+    assert counts["/command_applied"] > 10 and counts["/safety_state"] > 2
+
+
+def test_an_exploration_becomes_a_dataset(tmp_path: Path) -> None:
+    explored = njf("explore", "--robot", "finger", "--states", str(STATES), cwd=tmp_path)
+    assert explored.returncode == 0, explored.stderr
+    (bag,) = re.findall(rf"recorded {STATES} states in (.*)", explored.stdout)
+    converted = njf("bag-to-dataset", "--bag", bag, "--out", "dataset", cwd=tmp_path)
+    assert converted.returncode == 0, converted.stderr
+    assert len(Dataset.open(tmp_path / "dataset").commands) == STATES
+
+
+def test_the_doctor_looks_at_everything(tmp_path: Path) -> None:
+    answer = njf("doctor", "--robot", "finger", cwd=tmp_path)
+    *lines, verdict = answer.stdout.splitlines()
+    failed = [line for line in lines if "failed" in line]
+    assert len(lines) > 10
+    assert (answer.returncode, bool(failed)) in [(0, False), (1, True)], answer.stdout
+    assert verdict == (f"{len(failed)} of the checks failed." if failed else "all is well.")
