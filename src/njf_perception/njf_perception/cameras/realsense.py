@@ -219,8 +219,7 @@ class RealSenseCamera(CameraSource):
         if not arrived:
             if not self._device.is_connected():
                 raise DeviceNotConnectedError(
-                    f"{self.name}: RealSense {self._config.serial} is gone. Check its cable; then "
-                    "start it again."
+                    f"{self.name}: RealSense {self._config.serial} is gone. Check its cable."
                 )
             return None
         color = frames.get_color_frame()

@@ -146,7 +146,7 @@ class UvcCamera(CameraSource):
     def _gone(self, what: str) -> DeviceNotConnectedError:
         return DeviceNotConnectedError(
             f"{self.name}: images of {self._config.device} {what}. Check its cable, and the "
-            "bandwidth when several cameras share one USB controller; then start it again."
+            "bandwidth when several cameras share one USB controller."
         )
 
     def _taken(self, now: Instant) -> Instant:

@@ -23,7 +23,7 @@ from njf_perception.cameras.calibration import (
 from njf_perception.cameras.make import SourceConfig, open_source, parse_settings, settings
 from njf_perception.cameras.uvc import UvcConfig
 from njf_perception.cameras.v4l import stable_name
-from njf_perception.errors import NjfError, StaleDataError
+from njf_perception.errors import DeviceNotConnectedError, NjfError, StaleDataError
 from njf_perception.nodes.conversions import camera_info_msg, ns_to_stamp
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
 from njf_perception.nodes.image_publisher import (
@@ -35,6 +35,7 @@ from njf_perception.nodes.main import run
 from njf_perception.nodes.parameters import declare
 
 _PATIENCE_S = 1.0
+_RETRY_S = 2.0  # between attempts to open a device that was lost
 _SLOW_SHARE = 0.7  # of the wanted rate
 
 
@@ -43,10 +44,9 @@ class CameraNode(Node):
 
     A camera that measures depth also gets `<camera>/aligned_depth_to_color/image_raw` [mm]. Both
     come compressed, too, on the topics of image_transport's plugins. Images that nobody subscribes
-    to are not made. Without
-    a calibration, a file's or the camera's own, the camera info says so (K is zero, REP 104). With
-    one, lens distortion is removed before publishing unless `undistort` is false: the models expect
-    a pinhole camera.
+    to are not made. Without a calibration, a file's or the camera's own, the camera info says so (K
+    is zero, REP 104). With one, lens distortion is removed before publishing unless `undistort` is
+    false: the models expect a pinhole camera. A device that is lost is an error until it is back.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class CameraNode(Node):
         )
         undistort = declare(self, "undistort", True, "Remove lens distortion when calibrated")
         calibration = load_calibration(path) if path else None
-        self._source = self._open(open_camera)
+        self._open_again = self._opener(open_camera)
+        self._source = self._open()
         self._calibration = calibration or self._source.calibration
         self._undistorter = _make_undistorter(self._calibration) if undistort else None
         how = declare_compression(self)
@@ -87,7 +88,10 @@ class CameraNode(Node):
         self._source.close()
         super().destroy_node()
 
-    def _open(self, open_camera: Callable[[str, SourceConfig], CameraSource]) -> CameraSource:
+    def _opener(
+        self, open_camera: Callable[[str, SourceConfig], CameraSource]
+    ) -> Callable[[], CameraSource]:
+        """What opens the configured camera."""
         values = {
             s.name: declare(self, s.name, s.default, s.description, s.minimum, s.maximum)
             for s in settings()
@@ -96,7 +100,10 @@ class CameraNode(Node):
         if isinstance(config, UvcConfig):
             self._tell_place(config)
         self._measures_depth = getattr(config, "depth", False)
-        source = open_camera(self._name, config)
+        return lambda: open_camera(self._name, config)
+
+    def _open(self) -> CameraSource:
+        source = self._open_again()
         for warning in source.warnings:
             self.get_logger().warning(warning)
         return source
@@ -129,10 +136,26 @@ class CameraNode(Node):
                 self._problem = str(error)
                 self.get_logger().info(self._problem)
                 return
+            except StaleDataError as error:
+                self._report(error)
+            except DeviceNotConnectedError as error:
+                self._report(error)
+                self._reconnect()
+                sequence = 0
+            except NjfError as error:
+                return self._report(error)
+
+    def _reconnect(self) -> None:
+        """Try to open the device until it is back or the node ends."""
+        self._source.close()
+        while not self._stopping.wait(_RETRY_S):
+            try:
+                self._source = self._open()
             except NjfError as error:
                 self._report(error)
-                if not isinstance(error, StaleDataError):
-                    return
+            else:
+                self.get_logger().info("opened the camera again")
+                return self._source.start()
 
     def _publish(self, frame: Frame) -> None:
         header = Header(stamp=ns_to_stamp(frame.wall_ns), frame_id=f"{self._name}_optical_frame")
@@ -161,9 +184,9 @@ class CameraNode(Node):
         return msg
 
     def _report(self, error: NjfError) -> None:
-        """Show an error; log it once, though the age of the newest image changes in its text."""
+        """Show an error; log it when it is news, and the age of the newest image is none."""
         known, self._problem = self._problem, str(error)
-        if not known or not isinstance(error, StaleDataError):
+        if not known or (self._problem != known and not isinstance(error, StaleDataError)):
             self.get_logger().error(self._problem)
 
     def _health(self) -> Health:

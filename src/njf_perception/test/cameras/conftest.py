@@ -42,7 +42,7 @@ class FakeDevice:
         return self
 
     def isOpened(self) -> bool:  # noqa: N802
-        return self.opened
+        return self.opened and not self.unplugged
 
     def set(self, key: int, value: float) -> bool:
         self.settings[key] = self.stubborn.get(key, value)

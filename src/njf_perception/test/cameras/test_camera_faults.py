@@ -124,6 +124,10 @@ def test_pulled_cable(bench, fake_device):
     device.unplugged = True
     told.told("error", "do not come any more. Check its cable")
     told.silent()
+    told.told("error", "cannot open 0")
+    device.unplugged = False
+    told.sees(5)
+    told.recovers_from("cannot open")
     told.honest()
 
 
