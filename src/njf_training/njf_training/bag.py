@@ -119,6 +119,16 @@ def _qos(transient_local: bool) -> Qos:
     )
 
 
+def data_file(bag: Path) -> Path:
+    """The data file of a bag that this project recorded, a folder or the file itself."""
+    return bag / f"{bag.name}.mcap" if bag.is_dir() else bag
+
+
+def report_file(bag: Path, suffix: str = ".json") -> Path:
+    """Where the report of a bag lies: beside its data."""
+    return data_file(bag).with_suffix(f".report{suffix}")
+
+
 def repair(source: Path, folder: Path) -> int:
     """Copy what reads back of `source` into a complete new bag; returns the number of messages."""
     writer = BagWriter(folder)

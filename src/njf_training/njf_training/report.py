@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from njf_control.robot import RobotConfig
+from njf_training.bag import data_file
 from njf_training.bag_contents import Contents, Mark
 from njf_training.contact_sheet import contact_sheet
 from njf_training.dataset import Dataset
@@ -164,7 +165,7 @@ def _all_marks(findings: Findings) -> int:
 
 def _dropped(bag: Path) -> int:
     """Drops counted by the recorder, whose summary lies beside the data; 0 where it is gone."""
-    summary = bag.with_suffix(".json") if bag.is_file() else bag / f"{bag.name}.json"
+    summary = data_file(bag).with_suffix(".json")
     if not summary.exists():
         return 0
     return sum(json.loads(summary.read_text())["dropped"].values())

@@ -16,9 +16,11 @@ def record(
     ] = "stream",
     run_dir: RunDir = Path("out/record"),
 ) -> None:
-    """Write an MCAP bag of a running graph until Ctrl-C."""
-    from njf_bringup.supervisor import StoppedError
+    """Write an MCAP bag of a running graph until Ctrl-C, and tell what is in it."""
     from njf_bringup.up import resolve_options, running
+    from njf_perception.errors import DataError, StoppedError
+    from njf_training.bag import report_file
+    from njf_training.recording.bag_report import BagReport
 
     graph = resolve_options(robot=robot, record=mode, bag=out, run_dir=run_dir)
     try:
@@ -26,4 +28,9 @@ def record(
             print("recording. Ctrl-C finishes the bag.", flush=True)
             supervisor.wait()
     except StoppedError:
-        print(f"recorded {out}")
+        written = report_file(out)
+        if not written.is_file():
+            log = graph.run_dir / "logs" / "recorder.log"
+            raise DataError(f"{out} was not finished; {log} says why. Record again.") from None
+        print(BagReport.load(written).text())
+        print(f"recorded {out}; `njf bag-report --bag {out}` draws this")

@@ -94,7 +94,9 @@ class Recorder(Node):
         recording, self._recording = self._recording, None
         try:
             if recording is not None:
-                print(recording.close().table(), flush=True)
+                summary = recording.close()
+                assert recording.report is not None  # closed
+                print(f"{recording.report.text()}\n{summary.line()}", flush=True)
         finally:
             super().destroy_node()
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from njf_control.robot import RobotConfig
 from njf_perception.errors import ConfigError, DataError
-from njf_training.bag import BagWriter, single_file
+from njf_training.bag import BagWriter, report_file, single_file
+from njf_training.recording.bag_report import BagReport, make_bag_report
 from njf_training.recording.messages import info_message
+from njf_training.recording.statistics import BagStatistics
 from njf_training.recording.thread import RecordingThread
 from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC, Topic, recorded_topics
 
@@ -24,6 +26,7 @@ class Recording:
             still and somebody asks (`capture`), because many raw camera streams at once outrun
             discs and buses.
         captures, failed_captures: counted by the node.
+        report: what was recorded, once it is closed.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Recording:
         if output.exists():
             raise DataError(f"{output} exists already. Remove it or choose another output.")
         self.mode = mode
+        self.report: BagReport | None = None
         self.captures = self.failed_captures = 0
         self._robot = robot
         self._output = output
@@ -59,8 +63,11 @@ class Recording:
         topics = recorded_topics(robot, transport)
         writer = BagWriter(output.with_suffix("") if self._is_single_file else output)
         self._folder = writer.folder
-        self._absolute = _declare(writer, topics, absolute)
-        self._thread = RecordingThread(writer)
+        self._absolute, types = _declare(writer, topics, absolute)
+        self._statistics = statistics = BagStatistics()
+        self._thread = RecordingThread(
+            writer, lambda topic, time_ns, data: statistics.take(topic, types[topic], time_ns, data)
+        )
         self.write(INFO_TOPIC, time.time_ns(), info_message(robot, mode))
 
     @property
@@ -104,22 +111,25 @@ class Recording:
             failed_captures=self.failed_captures,
         )
         data_file.with_suffix(".json").write_text(json.dumps(asdict(summary), indent=2) + "\n")
+        self.report = make_bag_report(self._output, self._statistics, summary.dropped, True)
+        self.report.save(report_file(self._output))
         return summary
 
 
 def _declare(
     writer: BagWriter, topics: list[Topic], absolute: Callable[[str], str]
-) -> dict[str, str]:
-    """Add all topics to the bag; returns relative name -> absolute name."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Add all topics to the bag; absolute names by relative ones, types by absolute ones."""
     own = [
         Topic(INFO_TOPIC, "std_msgs/msg/String", "latched"),
         Topic(MARK_TOPIC, "njf_msgs/msg/CaptureMark", "state"),
     ]
-    names = {}
+    names, types = {}, {}
     for topic in [*own, *topics]:
-        names[topic.name] = absolute(topic.name)
-        writer.add_topic(names[topic.name], topic.type_name, topic.kind == "latched")
-    return names
+        name = names[topic.name] = absolute(topic.name)
+        types[name] = topic.type_name
+        writer.add_topic(name, topic.type_name, topic.kind == "latched")
+    return names, types
 
 
 @dataclass
@@ -136,18 +146,10 @@ class Summary:
     captures: int
     failed_captures: int
 
-    def table(self) -> str:
-        """The same for people: one line per topic, then the totals."""
-        names = sorted({*self.messages, *self.dropped})
-        width = max([len(name) for name in names], default=5)
-        lines = [f"{'topic':<{width}}  written  dropped"]
-        lines += [
-            f"{name:<{width}}  {self.messages.get(name, 0):7d}  {self.dropped.get(name, 0):7d}"
-            for name in names
-        ]
-        lines.append(
+    def line(self) -> str:
+        """The totals, for people."""
+        return (
             f"{self.path}: {sum(self.messages.values())} messages, {self.size_bytes / 1e6:.1f} MB "
-            f"in {self.duration_s:.1f} s, {sum(self.dropped.values())} dropped, "
+            f"on disk in {self.duration_s:.1f} s, {sum(self.dropped.values())} dropped, "
             f"{self.captures} captures, {self.failed_captures} failed"
         )
-        return "\n".join(lines)

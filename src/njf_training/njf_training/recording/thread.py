@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 
 from njf_training.bag import BagWriter
 
@@ -16,12 +17,17 @@ class RecordingThread:
     The queue is bounded. What does not fit is counted per topic in `dropped`, never lost silently.
     """
 
-    def __init__(self, writer: BagWriter) -> None:
-        """Start writing to `writer`, which belongs to this thread from here on."""
+    def __init__(
+        self, writer: BagWriter, observe: Callable[[str, int, bytes], None] = lambda *_: None
+    ) -> None:
+        """Start writing to `writer`, which belongs to this thread from here on.
+
+        `observe` gets topic, time [ns] and bytes of every message written, in this thread.
+        """
         self.written: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.failure: Exception | None = None
-        self._writer = writer
+        self._writer, self._observe = writer, observe
         self._queue: deque[tuple[str, int, bytes]] = deque()
         self._queued_bytes = 0
         self._wake = threading.Condition()
@@ -68,6 +74,7 @@ class RecordingThread:
                 return
             for topic, time_ns, data in batch:
                 self._writer.write(topic, time_ns, data)
+                self._observe(topic, time_ns, data)
                 self.written[topic] += 1
                 with self._wake:
                     self._queued_bytes -= len(data)

@@ -37,6 +37,13 @@ def image_topic(stream: str, transport: str) -> Topic:
     return Topic(f"{stream}/image_raw/{leaf}", COMPRESSED_TYPE, "image", stream)
 
 
+def camera_of(topic: str) -> str | None:
+    """Camera, with the robot's namespace, whose colour images an absolute topic has; else None."""
+    *spaces, leaf = topic.removesuffix(f"/{COMPRESSED_LEAF}").strip("/").split("/")
+    is_colour = leaf == "image_raw" and spaces and spaces[-1] != DEPTH_STREAM
+    return "/".join(spaces) if is_colour else None
+
+
 def recorded_topics(robot: RobotConfig, transport: str = "raw") -> list[Topic]:
     """Every topic a recording subscribes to.
 

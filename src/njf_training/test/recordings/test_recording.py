@@ -114,16 +114,17 @@ def test_summary_is_written_beside_the_bag_and_printed(
     for _ in range(3):
         recording.write("command_applied", 1, toy_messages.applied(1, np.zeros(2)))
     recording.captures = 2
-    table = recording.close().table()
+    line = recording.close().line()
     saved = json.loads((tmp_path / "bag" / "bag.json").read_text())
     assert saved["messages"] == {"/robot_1/recording_info": 1, "/robot_1/command_applied": 3}
     assert (saved["robot"], saved["captures"]) == ("toy", 2)
-    assert "/robot_1/command_applied" in table and "2 captures" in table
+    assert "4 messages" in line and "2 captures" in line
 
 
 def test_a_name_ending_in_mcap_gives_one_plain_file(tmp_path: Path, toy_robot: RobotConfig) -> None:
     Recording(toy_robot, tmp_path / "run.mcap", "stream", absolute).close()
-    assert {file.name for file in tmp_path.iterdir()} == {"run.mcap", "run.json"}
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"run.mcap", "run.json", "run.report.json"}
     assert [m.topic for m in BagReader(tmp_path / "run.mcap").messages()] == [
         "/robot_1/recording_info"
     ]
