@@ -28,12 +28,17 @@ setup(
     maintainer_email="maintainers@njf-ros.org",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
-    package_data={NAME: ["py.typed"]},
+    package_data={NAME: ["py.typed", "browser/*.js"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         *(entry for folder in SHARED for entry in installed(folder)),
     ],
     zip_safe=False,
-    entry_points={"console_scripts": ["njf = njf_bringup.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "njf = njf_bringup.cli:main",
+            "browser = njf_bringup.nodes.browser:main",
+        ]
+    },
 )

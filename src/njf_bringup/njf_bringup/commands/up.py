@@ -30,6 +30,11 @@ def up(
     foxglove: Annotated[
         bool, typer.Option("--foxglove", help="Run foxglove_bridge (needs ROS 2).")
     ] = False,
+    browser: Annotated[bool, typer.Option("--browser", help="Serve the browser page.")] = False,
+    browser_host: Annotated[
+        str, typer.Option(help="Address of the page; beyond localhost it needs a token.")
+    ] = "localhost",
+    browser_port: Annotated[int, typer.Option(help="TCP port of the page.")] = 8080,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure and publish, never move the robot.")
     ] = False,
@@ -54,6 +59,9 @@ def up(
         visualize=visualize,
         rviz=rviz,
         foxglove=foxglove,
+        browser=browser,
+        browser_host=browser_host,
+        browser_port=browser_port,
         dry_run=dry_run,
         record=record,
         bag=bag,
