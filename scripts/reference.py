@@ -4,7 +4,6 @@ Three small graphs are started one after the other, so that every node runs once
 finger that servos and records, the same one that explores, and a camera that plays a picture.
 """
 
-import difflib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import yaml
 
 from njf_bringup.cli import app
 from njf_bringup.graph import ResolvedGraph, load_graph
+from njf_bringup.reference.compare import differences
 from njf_bringup.reference.inspect import NodeFacts, ParameterFacts
 from njf_bringup.reference.page import page
 from njf_bringup.up import resolve_options, running, use_private_domain
@@ -65,6 +65,10 @@ def look_at_all(scratch: Path) -> list[NodeFacts]:
     for graph, names in graphs(scratch):
         with running(graph), Inspector() as inspector:
             facts += [inspector.look(n) for n in graph.nodes if n.name in names]
+    looked_at = {(node.package, node.executable) for node in facts}
+    for node in load_graph().nodes:
+        if not node.external and (node.package, node.executable) not in looked_at:
+            raise SystemExit(f"no graph of this script starts the node {node.name}: add one")
     return [_without_paths(node, scratch) for node in facts]
 
 
@@ -91,9 +95,8 @@ def main() -> int:
         return 0
     if text == PAGE.read_text():
         return 0
-    old = PAGE.read_text().splitlines()
     print("docs/reference.md is old. Run scripts/reference.py. Differences:")
-    print("\n".join(difflib.unified_diff(old, text.splitlines(), "old", "new", n=0, lineterm="")))
+    print("\n".join(differences(PAGE.read_text(), text)))
     return 1
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Set
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -117,10 +118,15 @@ def _python(words: list[str], needs: Set[str]) -> None:
 def _options(words: list[str], script: Path) -> None:
     if not script.is_file():
         raise WrongError(f"there is no {script.name}")
-    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
     for option in [word for word in words if word.startswith("--")]:
-        if f" {option} " not in done.stdout:
+        if f" {option} " not in _help(script):
             raise WrongError(f"{script.name} has no option {option}")
+
+
+@cache
+def _help(script: Path) -> str:
+    command = [sys.executable, script, "--help"]
+    return subprocess.run(command, capture_output=True, text=True).stdout
 
 
 def _compose(words: list[str]) -> None:

@@ -14,7 +14,17 @@ from njf_bringup.paths import robot_file
 from njf_bringup.up import resolve_options
 from njf_perception.errors import NjfError
 
-VERBS = {str(command.name): command.callback for command in app.registered_commands}
+
+def _verbs(of: typer.Typer, group: str = "") -> dict[str, Any]:
+    """The function of every verb; those of a group with its name before."""
+    found = {f"{group}{command.name}": command.callback for command in of.registered_commands}
+    for inner in of.registered_groups:
+        assert inner.typer_instance is not None
+        found |= _verbs(inner.typer_instance, f"{inner.name} ")
+    return found
+
+
+VERBS = _verbs(app)
 _RECORDED = {"import-njf"}  # its robots are those of the published folders
 
 
@@ -24,12 +34,12 @@ def check(words: list[str], whole: bool) -> str:
     Raises:
         WrongError: no such verb, option, value or robot; or, if `whole`, something is missing.
     """
-    verb = words[0] if words else ""
-    if verb == "--help":
+    verb, options = split(words)
+    if verb == "--help" or (not whole and any(name.startswith(f"{verb} ") for name in VERBS)):
         return verb
     if verb not in VERBS:
         raise WrongError(f"njf has no verb '{verb}'; it has {', '.join(VERBS)}")
-    values = parsed(verb, words[1:], whole)
+    values = parsed(verb, options, whole)
     try:
         robot = str(values.get("robot", "finger"))
         if not _stands_for_another(robot) and verb not in _RECORDED:
@@ -39,6 +49,12 @@ def check(words: list[str], whole: bool) -> str:
     except NjfError as error:
         raise WrongError(str(error)) from None
     return verb
+
+
+def split(words: list[str]) -> tuple[str, list[str]]:
+    """The verb, of one word or two, and what follows it."""
+    count = 2 if " ".join(words[:2]) in VERBS else 1
+    return " ".join(words[:count]), words[count:]
 
 
 def parsed(verb: str, words: list[str], whole: bool) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """The page: commands, launch arguments, nodes and messages as Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import typer
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from njf_bringup.graph import Graph
 from njf_bringup.reference.inspect import NodeFacts, ParameterFacts
@@ -59,16 +59,25 @@ def _cell(text: str) -> str:
 def _commands(app: typer.Typer) -> str:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    parts = ["## Commands\n"]
+    return "\n".join(["## Commands\n", *_verbs(group, "njf")])
+
+
+def _verbs(group: TyperGroup, called: str) -> Iterator[str]:
     for name, command in group.commands.items():
-        parts += [f"### njf {name}\n", f"{_cell(command.help or '')}\n"]
-        rows = [_option(p) for p in command.params if isinstance(p, TyperOption)]
-        parts.append(_table(["option", "default", ""], rows))
-    return "\n".join(parts)
+        if isinstance(command, TyperGroup):
+            yield from _verbs(command, f"{called} {name}")
+            continue
+        yield f"### {called} {name}\n"
+        yield f"{_cell(command.help or '')}\n"
+        rows = [_option(p) for p in command.params if isinstance(p, TyperArgument | TyperOption)]
+        if rows:
+            yield _table(["option", "default", ""], rows)
 
 
-def _option(option: TyperOption) -> tuple[str, str, str]:
+def _option(option: TyperArgument | TyperOption) -> tuple[str, str, str]:
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
+    if isinstance(option, TyperArgument):
+        names = f"`<{option.name}>`"
     default = "" if option.default in (None, "") or callable(option.default) else option.default
     return names, f"`{_plain(default)}`" if default != "" else "", option.help or ""
 
