@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import rclpy
-from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -25,7 +24,8 @@ from njf_bringup.demo.results import Outcome, Picture, Step
 from njf_bringup.nodes.servo_messages import outcome_of, step_of
 from njf_control.robot import RobotConfig
 from njf_msgs.action import VisualServo
-from njf_perception.errors import CommandRejectedError, StaleDataError
+from njf_perception.errors import CommandRejectedError, StaleDataError, StoppedError
+from njf_perception.nodes.action_client import ThreadSafeActionClient
 from njf_perception.nodes.conversions import image_from_msg, ns_to_stamp, stamp_to_ns
 from njf_perception.nodes.services import Handshake
 from njf_perception.nodes.spinning import SpinThread
@@ -61,7 +61,7 @@ class Onlooker:
         self._context = rclpy.Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self.node: Node = rclpy.create_node(name, namespace=namespace, context=self._context)
-        self._servo = ActionClient(self.node, VisualServo, "visual_servo")
+        self._servo = ThreadSafeActionClient(self.node, VisualServo, "visual_servo")
         self._subscribe()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
@@ -148,8 +148,12 @@ class Onlooker:
                 )
             done = handle.get_result_async()
             self._watch(done.done, begin_s + goal.timeout_s + SILENCE_S, on_picture)
-        except BaseException:
-            self._give_up(sent)
+        except BaseException as error:
+            if not self._give_up(sent) and isinstance(error, StoppedError):
+                raise StaleDataError(
+                    f"visual_servo did not say within {_CANCEL_S:g} s that the goal has ended. If "
+                    "the robot still moves, stop it: njf estop."
+                ) from error
             raise
         answer = done.result()
         assert answer is not None  # done
@@ -224,20 +228,21 @@ class Onlooker:
                 raise StaleDataError("visual_servo gave no result in its time; see its log.")
             time.sleep(0.01)
 
-    def _give_up(self, sent: Future) -> None:
-        """Cancel a goal, also one that is only about to be accepted; wait until it has ended."""
+    def _give_up(self, sent: Future) -> bool:
+        """Cancel a goal, also one that is only about to be accepted; whether it has ended."""
         deadline = time.monotonic() + _CANCEL_S
 
         def over(future: Future) -> bool:
             while not future.done() and time.monotonic() < deadline:
                 time.sleep(0.01)
-            return future.done()
+            return bool(future.done())
 
         if not over(sent):
-            return
+            return False
         handle: ClientGoalHandle | Any = sent.result()
-        if handle is not None and handle.accepted and over(handle.cancel_goal_async()):
-            over(handle.get_result_async())
+        if handle is None or not handle.accepted:
+            return True
+        return over(handle.cancel_goal_async()) and over(handle.get_result_async())
 
 
 def _picture(frame: Image) -> Picture:
