@@ -167,6 +167,21 @@ def test_camera_poses_are_on_tf_static(
     del transforms
 
 
+def test_a_prefix_comes_before_all_frames(make_simulator: MakeSimulator, spin, wait_until) -> None:
+    from rclpy.time import Time
+
+    listener, buffer = Listener("camera_0"), Buffer()
+    transforms = TransformListener(buffer, listener)
+    spin(make_simulator(tf_prefix="left/"), listener)
+    frame = "left/camera_0_optical_frame"
+    wait_until(lambda: buffer.can_transform("left/world", frame, Time()))
+    wait_until(lambda: listener.images["camera_0"] and listener.infos["camera_0"] and listener.tips)
+    assert listener.images["camera_0"][-1].header.frame_id == frame
+    assert listener.infos["camera_0"][-1].header.frame_id == frame
+    assert listener.tips[-1].header.frame_id == "left/world"
+    del transforms
+
+
 def test_bytes_on_the_servo_bus_move_the_robot(
     make_simulator: MakeSimulator, link: Path, spin, wait_until
 ) -> None:

@@ -15,10 +15,9 @@ from njf_perception.bag import BagMessage, BagReader, header_stamp_ns
 from njf_perception.camera import Camera
 from njf_perception.config import parse_config
 from njf_perception.errors import DataError
+from njf_perception.frames import prefix_of, world_frame
 from njf_perception.message_image import COMPRESSED_TYPE, IMAGE_TYPE, decode_depth, decode_rgb
 from njf_training.recording.topics import INFO_TOPIC, MARK_TOPIC, TRANSPORTS, image_topic
-
-WORLD_FRAME = "world"
 
 
 @dataclass(frozen=True)
@@ -195,16 +194,17 @@ class _Collector:
             raise DataError(
                 f"{self.path}: no {name}/camera_info. Does the camera run, is it calibrated?"
             )
-        pose = self._pose(info.header.frame_id)
+        frame = info.header.frame_id
+        pose = self._pose(frame, world_frame(prefix_of(frame, name)))
         return Camera(name, int(info.width), int(info.height), np.reshape(info.k, (3, 3)), pose)
 
-    def _pose(self, frame: str) -> Float[np.ndarray, "4 4"]:
+    def _pose(self, frame: str, world: str) -> Float[np.ndarray, "4 4"]:
         """T_world_frame, along the chain of static transforms."""
         T, seen = np.eye(4), [frame]
-        while frame != WORLD_FRAME:
+        while frame != world:
             if frame not in self.transforms or len(seen) > len(self.transforms) + 1:
                 raise DataError(
-                    f"{self.path}: /tf_static does not lead from {seen[0]} to {WORLD_FRAME} "
+                    f"{self.path}: /tf_static does not lead from {seen[0]} to {world} "
                     f"(reached {' -> '.join(seen)}). Calibrate the rig and publish its transforms."
                 )
             frame, step = self.transforms[frame]

@@ -263,6 +263,7 @@ class JacobianFieldNode(GuardedLifecycleNode):
     # The loop -----------------------------------------------------------------------------------
 
     def _on_info(self, msg: CameraInfo) -> None:
+        self._view.frame_id = msg.header.frame_id
         if self._camera is None:
             self._guarded(
                 lambda: setattr(self, "_camera", camera_from_info(msg, self._camera_name))

@@ -7,14 +7,19 @@ from std_msgs.msg import Header
 
 from njf_control.servo.session import Pursued
 from njf_msgs.msg import PointTracks
+from njf_perception.frames import optical_frame
 from njf_perception.nodes.conversions import tracks_to_msg
 
 
 class ServoView:
-    """Publishes `visual_servo/tracks` and `visual_servo/targets` while somebody subscribes."""
+    """Publishes `visual_servo/tracks` and `visual_servo/targets` while somebody subscribes.
+
+    Attributes:
+        frame_id: frame of the camera, as its images call it.
+    """
 
     def __init__(self, node: Node, camera_name: str) -> None:
-        self._node, self._frame_id = node, f"{camera_name}_optical_frame"
+        self._node, self.frame_id = node, optical_frame(camera_name)
         self._tracks = node.create_publisher(PointTracks, "visual_servo/tracks", 5)
         self._targets = node.create_publisher(PointTracks, "visual_servo/targets", 1)
 
@@ -23,7 +28,7 @@ class ServoView:
         watched = self._tracks.get_subscription_count() + self._targets.get_subscription_count()
         if pursued is None or watched == 0:
             return
-        header = Header(stamp=stamp, frame_id=self._frame_id)
+        header = Header(stamp=stamp, frame_id=self.frame_id)
         ids = np.arange(len(pursued.tracks.points))
         self._tracks.publish(tracks_to_msg(ids, pursued.tracks, header))
         self._targets.publish(tracks_to_msg(ids, pursued.targets, header))

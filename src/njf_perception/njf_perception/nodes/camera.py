@@ -24,6 +24,7 @@ from njf_perception.cameras.make import SourceConfig, open_source, parse_setting
 from njf_perception.cameras.uvc import UvcConfig
 from njf_perception.cameras.v4l import stable_name
 from njf_perception.errors import DeviceNotConnectedError, NjfError, StaleDataError
+from njf_perception.frames import optical_frame
 from njf_perception.nodes.conversions import camera_info_msg, ns_to_stamp
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
 from njf_perception.nodes.image_publisher import (
@@ -32,7 +33,7 @@ from njf_perception.nodes.image_publisher import (
     declare_compression,
 )
 from njf_perception.nodes.main import run
-from njf_perception.nodes.parameters import declare
+from njf_perception.nodes.parameters import declare, declare_tf_prefix
 
 _PATIENCE_S = 1.0
 _RETRY_S = 2.0  # between attempts to open a device that was lost
@@ -55,7 +56,8 @@ class CameraNode(Node):
         open_camera: Callable[[str, SourceConfig], CameraSource] = open_source,
     ) -> None:
         super().__init__("camera", parameter_overrides=overrides)
-        self._name: str = declare(self, "camera", "camera_0", "Topic namespace and frame prefix")
+        self._name: str = declare(self, "camera", "camera_0", "Topic namespace and name in frames")
+        self._frame_id = optical_frame(self._name, declare_tf_prefix(self))
         path = declare(
             self,
             "calibration",
@@ -158,7 +160,7 @@ class CameraNode(Node):
                 return self._source.start()
 
     def _publish(self, frame: Frame) -> None:
-        header = Header(stamp=ns_to_stamp(frame.wall_ns), frame_id=f"{self._name}_optical_frame")
+        header = Header(stamp=ns_to_stamp(frame.wall_ns), frame_id=self._frame_id)
         image, depth_mm = frame.image, frame.depth_mm
         if self._undistorter is not None:
             image = self._undistorter(image)

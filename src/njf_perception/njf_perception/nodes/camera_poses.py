@@ -7,7 +7,7 @@ from std_msgs.msg import Header
 from njf_perception.calibration.files import load_camera_poses
 from njf_perception.nodes.conversions import pose_to_transform
 from njf_perception.nodes.main import run
-from njf_perception.nodes.parameters import declare
+from njf_perception.nodes.parameters import declare, declare_tf_prefix
 from tf2_ros import StaticTransformBroadcaster
 
 
@@ -18,10 +18,15 @@ class CameraPosesNode(Node):
         super().__init__("camera_poses", parameter_overrides=overrides)
         path = declare(self, "file", "", "camera_poses.yaml, as `njf calibrate` writes it")
         poses = load_camera_poses(path)
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=poses.parent_frame)
+        prefix = declare_tf_prefix(self)
+        stamp = self.get_clock().now().to_msg()
+        header = Header(stamp=stamp, frame_id=f"{prefix}{poses.parent_frame}")
         self._broadcaster = StaticTransformBroadcaster(self)
         self._broadcaster.sendTransform(
-            [pose_to_transform(pose.matrix, header, pose.frame) for pose in poses.cameras.values()]
+            [
+                pose_to_transform(pose.matrix, header, f"{prefix}{pose.frame}")
+                for pose in poses.cameras.values()
+            ]
         )
 
 

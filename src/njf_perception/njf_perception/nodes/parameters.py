@@ -5,6 +5,8 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
+from njf_perception.frames import checked_prefix
+
 
 def declare(
     node: Node,
@@ -31,3 +33,13 @@ def declare(
                 FloatingPointRange(from_value=float(minimum), to_value=float(maximum), step=0.0)
             ]
     return node.declare_parameter(name, default, descriptor).value
+
+
+def declare_tf_prefix(node: Node) -> str:
+    """Declare what comes before the names of all frames, and return it.
+
+    Raises:
+        ConfigError: see `checked_prefix`.
+    """
+    text = "Put before the names of all frames, such as left/"
+    return checked_prefix(declare(node, "tf_prefix", "", text, read_only=True))

@@ -23,18 +23,20 @@ cameras:
 """
 
 
+@pytest.mark.parametrize("prefix", ["", "left/"])
 def test_a_late_listener_gets_the_poses_of_the_file(
-    spin: Callable[..., None], wait_until: Callable[..., None], tmp_path: Path
+    spin: Callable[..., None], wait_until: Callable[..., None], tmp_path: Path, prefix: str
 ) -> None:
     path = tmp_path / "camera_poses.yaml"
     path.write_text(POSES)
-    spin(CameraPosesNode([Parameter("file", value=str(path))]))
+    given = {"file": str(path), "tf_prefix": prefix}
+    spin(CameraPosesNode([Parameter(name, value=value) for name, value in given.items()]))
     listener, buffer = Node("late_listener"), Buffer()
     TransformListener(buffer, listener)
     spin(listener)
-    frame = "camera_3_optical_frame"
-    wait_until(lambda: buffer.can_transform("world", frame, Time()), what="the pose")
-    transform = buffer.lookup_transform("world", frame, Time()).transform
+    world, frame = f"{prefix}world", f"{prefix}camera_3_optical_frame"
+    wait_until(lambda: buffer.can_transform(world, frame, Time()), what="the pose")
+    transform = buffer.lookup_transform(world, frame, Time()).transform
     assert (transform.translation.x, transform.translation.z) == (0.1, 0.3)
     assert (transform.rotation.x, transform.rotation.w) == pytest.approx((0.6, 0.8))
 

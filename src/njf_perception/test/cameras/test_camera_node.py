@@ -103,6 +103,13 @@ def test_images_come_with_frame_stamp_and_calibration(start, folder, wait_until)
     assert camera.K[1].tolist() == [0.0, 61.0, 23.5]
 
 
+def test_a_prefix_comes_before_the_frame(start, folder, wait_until):
+    _, listener = start(path=str(folder), loop=True, tf_prefix="left/")
+    wait_until(lambda: listener.images and listener.infos)
+    frames = {listener.images[-1].header.frame_id, listener.infos[-1].header.frame_id}
+    assert frames == {"left/camera_3_optical_frame"}
+
+
 def test_distortion_is_kept_on_request(start, folder, wait_until):
     calibration = str(folder.parent / "calibration.yaml")
     _, listener = start(path=str(folder), loop=True, calibration=calibration, undistort=False)

@@ -27,6 +27,7 @@ from std_msgs.msg import Header
 from njf_control.robot import CameraConfig, load_robot
 from njf_perception.camera import Camera
 from njf_perception.errors import ConfigError
+from njf_perception.frames import optical_frame, world_frame
 from njf_perception.image_compression import Compression
 from njf_perception.nodes.conversions import camera_info_msg, pose_to_transform
 from njf_perception.nodes.diagnostics import DiagnosticsPublisher, Figures, Health
@@ -36,7 +37,7 @@ from njf_perception.nodes.image_publisher import (
     declare_compression,
 )
 from njf_perception.nodes.main import run
-from njf_perception.nodes.parameters import declare
+from njf_perception.nodes.parameters import declare, declare_tf_prefix
 from njf_sim.fakes.make import Device, channel_ids, make_device
 from njf_sim.plant import SimulatedPlant, Snapshot
 from njf_sim.render import Renderer
@@ -44,7 +45,6 @@ from njf_sim.robot_model import RobotModel
 from njf_sim.sensor_noise import SensorNoise, depth_image_mm
 from tf2_ros import StaticTransformBroadcaster
 
-_WORLD = "world"
 _SLOW_SHARE = 0.9  # below this share of camera_rate_hz the node warns
 
 
@@ -58,9 +58,10 @@ class _SimulatedCamera:
         camera: Camera,
         noise: SensorNoise,
         how: Compression,
+        tf_prefix: str,
     ) -> None:
         self.camera = camera
-        self.frame_id = f"{camera.name}_optical_frame"
+        self.frame_id = optical_frame(camera.name, tf_prefix)
         self._noise = noise
         self._images = ImagePublisher(node, camera.name, how)
         self._infos = node.create_publisher(CameraInfo, f"{camera.name}/camera_info", 5)
@@ -171,15 +172,16 @@ class SimulatorNode(Node):
             True,
         )
         configs = {config.name: config for config in self._robot.cameras}
-        how = declare_compression(self)
+        how, prefix = declare_compression(self), declare_tf_prefix(self)
+        self._world = world_frame(prefix)
         cameras = []
         for index, name in enumerate(names):
             camera = model.cameras[name]
             noise = SensorNoise(camera.height, camera.width, levels, seed + index)
-            cameras.append(_SimulatedCamera(self, configs[name], camera, noise, how))
+            cameras.append(_SimulatedCamera(self, configs[name], camera, noise, how, prefix))
             self._renderer.prepare(name)
         self._broadcaster = StaticTransformBroadcaster(self)
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=_WORLD)
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._world)
         self._broadcaster.sendTransform(
             [pose_to_transform(c.camera.T_world_camera, header, c.frame_id) for c in cameras]
         )
@@ -251,7 +253,7 @@ class SimulatorNode(Node):
         self._ticks.add(time.perf_counter() - begin_s)
 
     def _publish_truth(self, snapshot: Snapshot, stamp: Time) -> None:
-        header = Header(stamp=stamp, frame_id=_WORLD)
+        header = Header(stamp=stamp, frame_id=self._world)
         configuration = snapshot.configuration.tolist()
         self._joints_pub.publish(
             JointState(header=header, name=self._configuration_names, position=configuration)

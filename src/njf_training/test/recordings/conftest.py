@@ -132,7 +132,7 @@ class Messages:
             roi=roi,
         )
 
-    def static_transforms(self, time_ns: int) -> bytes:
+    def static_transforms(self, time_ns: int, prefix: str = "") -> bytes:
         """world -> rig -> every camera, a quarter turn about z between rig and camera."""
         half = float(np.sqrt(0.5))
         links = [("world", "rig", (0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0))]
@@ -142,8 +142,8 @@ class Messages:
         ]
         transforms = [
             self.types["geometry_msgs/msg/TransformStamped"](
-                header=self.header(time_ns, parent),
-                child_frame_id=child,
+                header=self.header(time_ns, prefix + parent),
+                child_frame_id=prefix + child,
                 transform=self.types["geometry_msgs/msg/Transform"](
                     translation=self.types["geometry_msgs/msg/Vector3"](*translation),
                     rotation=self.types["geometry_msgs/msg/Quaternion"](*rotation),
@@ -210,13 +210,14 @@ def write_bag(
     robot: str = "toy",
     depth: Callable[[np.ndarray], np.ndarray] | None = None,
     compression: Compression | None = None,
+    tf_prefix: str = "",
 ) -> Path:
     """A recording of the toy: broken as the options say.
 
     `without` topics; the image `lose` (state, camera) missing; all images of the camera `frozen`
     the same; set-points changing between the images of the state `moving`; `depth` makes the depth
     images of the control camera from positions, which otherwise has none; `compression`: images
-    are compressed like this.
+    are compressed like this; `tf_prefix`: before the names of all frames.
     """
     messages = Messages()
     writer = BagWriter(folder)
@@ -229,9 +230,10 @@ def write_bag(
 
     config = RobotConfig.model_validate(robot_description(robot, depth is not None))
     write("/recording_info", 1, info_message(config, "stills"))
-    write("/tf_static", 1, messages.static_transforms(1))
+    write("/tf_static", 1, messages.static_transforms(1, tf_prefix))
     for name in CAMERAS:
-        write(f"/{name}/camera_info", 1, messages.camera_info(1, f"{name}_optical_frame"))
+        info = messages.camera_info(1, f"{tf_prefix}{name}_optical_frame")
+        write(f"/{name}/camera_info", 1, info)
     positions = plan_positions(trajectories, steps).reshape(-1, 2)
     for state, position in enumerate(positions):
         now_ns = (state + 1) * STEP_NS

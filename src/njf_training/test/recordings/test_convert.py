@@ -85,6 +85,14 @@ def test_cameras_carry_their_calibration(dataset: Dataset) -> None:
     assert np.allclose(camera.T_world_camera, expected, atol=1e-9)
 
 
+def test_poses_are_found_behind_a_prefix_of_all_frames(
+    make_bag: Callable[..., Path], tmp_path: Path, dataset: Dataset
+) -> None:
+    convert(make_bag("left", trajectories=2, tf_prefix="left/"), tmp_path / "other", INLINE)
+    cameras = Dataset.open(tmp_path / "other").cameras
+    assert [c.T_world_camera for c in cameras] == [c.T_world_camera for c in dataset.cameras]
+
+
 def test_truth_is_kept_apart_for_evaluation(dataset: Dataset, toy_positions: np.ndarray) -> None:
     truth = np.load(dataset.folder / "truth.npz")
     assert np.allclose(truth["joint_positions"], toy_positions + 0.001)
