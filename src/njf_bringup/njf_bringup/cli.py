@@ -11,10 +11,12 @@ from njf_bringup.commands import (
     calibrate_confidence,
     dataset,
     demo,
+    demonstrate,
     doctor,
     estop,
     evaluate,
     explore,
+    goal,
     import_njf,
     look,
     motors,
@@ -56,6 +58,8 @@ app.command("table")(table.table)
 app.command("pipeline")(pipeline.pipeline)
 app.command("doctor")(doctor.doctor)
 app.command("estop")(estop.estop)
+app.command("demonstrate")(demonstrate.demonstrate)
+app.add_typer(goal.app, name="goal")
 
 
 def main() -> None:

@@ -33,6 +33,23 @@ def read_video(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         capture.release()
 
 
+def video_rate_hz(path: Path) -> float:
+    """Images per second, as the file says.
+
+    Raises:
+        DataError: it says none.
+    """
+    capture = cv2.VideoCapture(str(path))
+    rate_hz = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    if not 0 < rate_hz < 1e4:
+        raise DataError(
+            f"{path} does not say how many images it has per second. Give a video file as OpenCV "
+            "reads it: mp4, avi, mkv, mov."
+        )
+    return rate_hz
+
+
 def write_video(path: Path, images: Iterable[UInt8[np.ndarray, "h w 3"]], rate_hz: float) -> None:
     """Write RGB images of one size as motion JPEG (.avi).
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from njf_perception.errors import DataError
-from njf_perception.video_file import read_video, write_video
+from njf_perception.video_file import read_video, video_rate_hz, write_video
 
 COLOURS = [(200, 30, 10), (20, 180, 60), (40, 60, 220)]
 
@@ -38,3 +38,11 @@ def test_a_video_needs_images_and_a_place(tmp_path):
         write_video(tmp_path / "film.avi", [], 20.0)
     with pytest.raises(DataError, match="cannot be written"):
         write_video(tmp_path / "nowhere" / "film.avi", _images(), 20.0)
+
+
+def test_the_rate_is_told_or_its_absence(tmp_path):
+    path = tmp_path / "film.avi"
+    write_video(path, _images(), 12.5)
+    assert video_rate_hz(path) == pytest.approx(12.5)
+    with pytest.raises(DataError, match="how many images it has per second"):
+        video_rate_hz(tmp_path / "nowhere.avi")

@@ -10,7 +10,7 @@ SCALE = 2  # drawings are finer than camera pixels
 NOW, GOAL, LINK = (64, 224, 255), (255, 92, 138), (255, 214, 102)
 GHOST_STRENGTH = 0.45
 LARGEST_DRAWN = 60  # tracks; more would hide the robot
-_SHIFT = 4  # fractional bits of cv2's drawing coordinates
+SHIFT = 4  # fractional bits of cv2's drawing coordinates
 
 
 def draw(
@@ -20,14 +20,14 @@ def draw(
 
     With `start_error_px` a bar at the bottom shows the present error as a part of it.
     """
-    canvas = _enlarged(_with_ghost(picture.image, goal.image))
+    canvas = enlarged(with_ghost(picture.image, goal.image))
     _draw_tracks(canvas, picture)
     if start_error_px is not None and np.isfinite(picture.error_px):
         _draw_bar(canvas, picture.error_px, start_error_px)
     return canvas
 
 
-def _with_ghost(
+def with_ghost(
     image: UInt8[np.ndarray, "h w 3"], goal: UInt8[np.ndarray, "h w 3"]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The goal picture shines through, in the goal's colour, where it differs."""
@@ -38,7 +38,8 @@ def _with_ghost(
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
-def _enlarged(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
+def enlarged(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
+    """The picture at the size that is drawn on."""
     return cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
 
 
@@ -47,10 +48,10 @@ def _draw_tracks(canvas: UInt8[np.ndarray, "h w 3"], picture: Picture) -> None:
         return
     rows = np.flatnonzero(picture.tracks.visible & picture.targets.visible)
     for row in rows[:: max(1, len(rows) // LARGEST_DRAWN)]:
-        here, there = _point(picture.tracks.points[row]), _point(picture.targets.points[row])
-        cv2.line(canvas, here, there, LINK, 1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(canvas, there, 2 << _SHIFT, GOAL, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(canvas, here, 2 << _SHIFT, NOW, -1, cv2.LINE_AA, _SHIFT)
+        here, there = drawn_at(picture.tracks.points[row]), drawn_at(picture.targets.points[row])
+        cv2.line(canvas, here, there, LINK, 1, cv2.LINE_AA, SHIFT)
+        cv2.circle(canvas, there, 2 << SHIFT, GOAL, -1, cv2.LINE_AA, SHIFT)
+        cv2.circle(canvas, here, 2 << SHIFT, NOW, -1, cv2.LINE_AA, SHIFT)
 
 
 def _draw_bar(canvas: UInt8[np.ndarray, "h w 3"], error_px: float, start_px: float) -> None:
@@ -65,7 +66,7 @@ def _draw_bar(canvas: UInt8[np.ndarray, "h w 3"], error_px: float, start_px: flo
     cv2.putText(canvas, text, (right - 110, top + 11), font, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
 
 
-def _point(pixel: np.ndarray) -> tuple[int, int]:
+def drawn_at(pixel: np.ndarray) -> tuple[int, int]:
     """Camera pixel to drawing coordinates; pixel centres are integers in both images."""
     u, v = (pixel + 0.5) * SCALE - 0.5
-    return round(float(u) * (1 << _SHIFT)), round(float(v) * (1 << _SHIFT))
+    return round(float(u) * (1 << SHIFT)), round(float(v) * (1 << SHIFT))

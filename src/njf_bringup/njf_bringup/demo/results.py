@@ -34,11 +34,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Step:
-    """One control step as the action reports it; `time_s` since the goal was sent."""
+    """One control step as the action reports it; `time_s` since the goal was sent.
+
+    `waypoint` of `waypoints` is approached, from 0; no waypoints: no demonstration is followed.
+    """
 
     time_s: float
     error_px: float
     rate_hz: float
+    waypoint: int = 0
+    waypoints: int = 0
 
 
 @dataclass(frozen=True)

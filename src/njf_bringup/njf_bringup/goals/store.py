@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import numpy as np
 import yaml
 from jaxtyping import UInt8
 
+from njf_bringup.goals.picture import read_picture, write_picture
 from njf_bringup.goals.taught import GoalFile, TaughtGoal
 from njf_bringup.goals.tracks_csv import read_tracks_csv, write_tracks_csv
 from njf_control.robot import RobotConfig
@@ -176,7 +176,7 @@ class GoalStore:
         (folder / _ABOUT).write_text(yaml.safe_dump(about.model_dump(), sort_keys=False))
         for file, picture in ((_START, goal.start), (_GOAL, goal.goal)):
             if picture is not None:
-                cv2.imwrite(str(folder / file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+                write_picture(folder / file, picture)
         if goal.paths is not None:
             write_tracks_csv(folder / _TRACKS, goal.paths)
         if goal.video is not None:
@@ -193,9 +193,4 @@ def _replace(fresh: Path, place: Path) -> None:
 
 
 def _picture(path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
-    if not path.exists():
-        return None
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise DataError(f"{path} is no readable picture. Teach the goal anew.")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return read_picture(path) if path.exists() else None

@@ -108,8 +108,12 @@ class Onlooker:
     def every_picture(self, take: Callable[[Picture], None]) -> Iterator[None]:
         """Give every image that arrives to `take`, in the node's thread; not the newest alone."""
         topic = f"{self._robot.control_camera.name}/image_raw"
+
+        def on_image(message: Image) -> None:
+            take(_picture(message))
+
         subscription = self.node.create_subscription(
-            Image, topic, lambda message: take(_picture(message)), qos_profile_sensor_data
+            Image, topic, on_image, qos_profile_sensor_data
         )
         try:
             yield

@@ -47,7 +47,8 @@ def image_goal(
 
 def step_of(feedback: VisualServo.Feedback, time_s: float) -> Step:
     """One control step, `time_s` after the goal was sent."""
-    return Step(time_s, float(feedback.error_px), float(feedback.rate_hz))
+    place = int(feedback.waypoint), int(feedback.waypoints)
+    return Step(time_s, float(feedback.error_px), float(feedback.rate_hz), *place)
 
 
 def outcome_of(result: VisualServo.Result) -> Outcome:

@@ -100,7 +100,7 @@ def test_broken_goals_say_what_is_broken(store: GoalStore) -> None:
     with pytest.raises(ConfigError, match="has no goal 'rech' in .*; goals: reach"):
         store.load("rech")
     (place / "start.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"start\.png is no readable picture"):
+    with pytest.raises(DataError, match=r"start\.png is no picture"):
         store.load("reach")
     (place / "start.png").unlink()
     with pytest.raises(DataError, match="kind 'tracks' needs start"):

@@ -81,6 +81,19 @@ def select_waypoints(
     )
 
 
+def track_video(
+    frames: Iterable[UInt8[np.ndarray, "h w 3"]],
+    first_points: Float32[np.ndarray, "n 2"],
+    make_tracker: Callable[[], PointTracker],
+) -> list[Tracks]:
+    """Points (u, v) [px] of the first RGB image in every image; empty without images."""
+    tracker: PointTracker = make_tracker()
+    tracks: list[Tracks] = []
+    for image in frames:
+        tracks.append(tracker.update(image) if tracks else tracker.start(image, first_points))
+    return tracks
+
+
 def demonstration_from_video(
     frames: Iterable[UInt8[np.ndarray, "h w 3"]],
     first_points: Float32[np.ndarray, "n 2"],
@@ -100,10 +113,7 @@ def demonstration_from_video(
     Raises:
         DataError: no frame, or too few points visible at the end.
     """
-    tracker, tracks = make_tracker(), []
-    for image in frames:
-        tracks.append(tracker.update(image) if tracks else tracker.start(image, first_points))
-    return select_waypoints(tracks, spacing_px, min_points)
+    return select_waypoints(track_video(frames, first_points, make_tracker), spacing_px, min_points)
 
 
 class WaypointFollower:
