@@ -39,6 +39,7 @@ setup(
         "console_scripts": [
             "njf = njf_bringup.cli:main",
             "browser = njf_bringup.nodes.browser:main",
+            "shadow = njf_bringup.nodes.shadow:main",
         ]
     },
 )

@@ -1,7 +1,7 @@
 from setuptools import find_packages, setup
 
 NAME = "njf_training"
-NODES = ["explorer", "recorder"]
+NODES = ["explorer", "player", "recorder"]
 
 setup(
     name=NAME,

@@ -50,7 +50,10 @@ def _intervals(axes: Axes, statistics: BagStatistics) -> None:
 def _sync(axes: Axes, statistics: BagStatistics) -> None:
     errors_ms = sync_errors_ms(statistics)
     axes.set_title("cameras apart [ms]", fontsize=10, loc="left", color=INK)
-    if len(errors_ms):
+    if not len(errors_ms):
+        axes.annotate("nothing to compare", (0.5, 0.5), ha="center", color=FAINT, fontsize=9)
+        axes.set_axis_off()
+    else:
         axes.hist(errors_ms, bins=40, color=NOW)
         axes.axvline(float(np.percentile(errors_ms, 95)), color=GOAL, lw=1)
         axes.annotate(

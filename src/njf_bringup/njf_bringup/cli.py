@@ -7,6 +7,7 @@ import typer
 
 from njf_bringup.commands import (
     ablate,
+    bag_report,
     calibrate,
     calibrate_confidence,
     dataset,
@@ -22,6 +23,7 @@ from njf_bringup.commands import (
     motors,
     pipeline,
     record,
+    replay,
     servo_test,
     simulate,
     soak,
@@ -43,6 +45,8 @@ app.command("demo")(demo.demo)
 app.command("calibrate")(calibrate.calibrate)
 app.command("explore")(explore.explore)
 app.command("record")(record.record)
+app.command("bag-report")(bag_report.bag_report)
+app.command("replay")(replay.replay)
 app.command("bag-to-dataset")(dataset.bag_to_dataset)
 app.command("import-njf")(import_njf.import_njf)
 app.command("look")(look.look)

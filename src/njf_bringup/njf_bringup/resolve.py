@@ -26,7 +26,8 @@ def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
     arguments = _arguments(graph, options)
     path = robot_file(str(arguments["robot"]))
     robot = load_robot(path)
-    if robot.driver.kind == "simulated" and not arguments["sim"]:
+    is_replay = arguments["task"] == "replay"
+    if robot.driver.kind == "simulated" and not arguments["sim"] and not is_replay:
         raise ConfigError(
             f"robot '{robot.name}' exists only in the simulation (its driver.kind is simulated). "
             "Run it with --sim, or sim:=true."
@@ -51,6 +52,8 @@ def _arguments(graph: Graph, options: Mapping[str, Value]) -> dict[str, Value]:
     named = values | {"robot": robot_name(str(values["robot"]))}
     for name in ("run_dir", "checkpoint", "bag"):
         named[name] = values[name] = substitute(str(values[name]), named)
+    if values["task"] == "replay":
+        values |= _of_replay(str(values["play_bag"]))
     values["run_dir"] = str(Path(str(values["run_dir"])).absolute())
     values["bag"] = str(Path(str(values["bag"])).absolute())
     if values["camera_poses"]:
@@ -62,6 +65,13 @@ def _arguments(graph: Graph, options: Mapping[str, Value]) -> dict[str, Value]:
             "clock. Use it without the simulation, with a bag that is played with --clock."
         )
     return values
+
+
+def _of_replay(bag: str) -> dict[str, Value]:
+    """What follows from a replay: no robot, and the recording's time."""
+    if not bag:
+        raise ConfigError("task replay plays a recording; name it with play_bag.")
+    return {"play_bag": str(Path(bag).absolute()), "sim": False, "use_sim_time": True}
 
 
 def _checked(name: str, argument: Argument, value: Value) -> Value:

@@ -78,6 +78,17 @@ def test_a_dry_run_is_the_drivers_business() -> None:
     assert driver.name == "driver" and driver.parameters["dry_run"] is True
 
 
+def test_a_replay_has_no_robot_and_its_solver_speaks_to_no_driver(tmp_path: Path) -> None:
+    replay = {"task": "replay", "play_bag": str(tmp_path / "bag")}
+    assert names(**replay) == ["perception", "jacobian_field", "shadow", "visualizer", "player"]
+    nodes = {n.name: n for n in resolve(load_graph(), replay).nodes}
+    assert nodes["jacobian_field"].remappings == {"command": "shadow/command"}
+    assert nodes["player"].ends_run and nodes["player"].parameters["bag"] == str(tmp_path / "bag")
+    assert all(node.parameters["use_sim_time"] is True for node in nodes.values())
+    with pytest.raises(ConfigError, match="name it with play_bag"):
+        names(task="replay")
+
+
 def test_types_survive_substitution() -> None:
     simulator = resolve(load_graph(), {"cameras": "all", "seed": 7}).nodes[0]
     assert simulator.parameters["seed"] == 7

@@ -20,6 +20,7 @@ OPTIONS: list[dict[str, Value]] = [
     {},
     {"task": "explore", "record": "stills", "cameras": "all"},
     {"sim": False, "task": "none"},
+    {"task": "replay", "play_bag": "bag"},
     {"robot": "allegro", "rviz": True, "foxglove": True},
 ]
 

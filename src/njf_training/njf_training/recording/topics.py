@@ -1,5 +1,6 @@
 """Which topics a recording holds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from njf_perception.message_image import COMPRESSED_TYPE
 
 INFO_TOPIC = "recording_info"  # std_msgs/String, JSON: robot, mode; first message of every bag
 MARK_TOPIC = "capture_mark"
+RECORDED_COMMAND = "recorded/command"  # where the commands of a recording are played to
 
 Kind = Literal["image", "camera_info", "latched", "state"]
 TRANSPORTS = ("raw", "compressed")
@@ -42,6 +44,30 @@ def camera_of(topic: str) -> str | None:
     *spaces, leaf = topic.removesuffix(f"/{COMPRESSED_LEAF}").strip("/").split("/")
     is_colour = leaf == "image_raw" and spaces and spaces[-1] != DEPTH_STREAM
     return "/".join(spaces) if is_colour else None
+
+
+def replayed_names(robot: RobotConfig) -> dict[str, str]:
+    """Topics of a recording that are played again, and the names they are played under.
+
+    What moves a robot never comes back under its own name: recorded commands go to
+    `recorded/command`, for comparison. Compressed images come back raw, for whoever reads images
+    here reads raw ones. Diagnostics are of then, not of now.
+    """
+    kept = {
+        topic.name: f"{topic.camera}/image_raw" if topic.kind == "image" else topic.name
+        for transport in TRANSPORTS
+        for topic in recorded_topics(robot, transport)
+    }
+    pressures = [f"pressure/{c.name}" for c in robot.channels if c.unit == "Pa"]
+    kept |= {name: name for name in ("/tf", *pressures)} | {"command": RECORDED_COMMAND}
+    del kept["/diagnostics"]
+    return kept
+
+
+def match_topic(topic: str, names: Iterable[str]) -> str | None:
+    """Which of `names` an absolute topic stands for; it may be in any robot's namespace."""
+    found = [n for n in names if topic == n or (n[0] != "/" and topic.endswith(f"/{n}"))]
+    return max(found, key=len, default=None)
 
 
 def recorded_topics(robot: RobotConfig, transport: str = "raw") -> list[Topic]:
