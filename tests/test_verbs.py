@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mcap.reader import make_reader
+from mcap_ros2.reader import read_ros2_messages
 
 from njf_training.dataset import Dataset
 
@@ -41,9 +42,18 @@ def topics_of(bag: Path) -> dict[str, int]:
     return {channel.topic: counts.get(number, 0) for number, channel in summary.channels.items()}
 
 
+def transforms_of(bag: Path) -> set[tuple[str, str]]:
+    """Parent and child of every static transform."""
+    (file,) = bag.glob("*.mcap")
+    messages = read_ros2_messages(file, topics=["/tf_static"])
+    sent = [transform for message in messages for transform in message.ros_msg.transforms]
+    return {(transform.header.frame_id, transform.child_frame_id) for transform in sent}
+
+
 def test_a_running_graph_is_recorded_and_stopped(start_process: Callable, tmp_path: Path) -> None:
     options = {"stdout": subprocess.PIPE, "cwd": tmp_path}
-    up = start_process("njf_bringup.cli", "up", "--robot", "finger", "--task", "none", **options)
+    arguments = ("--robot", "finger", "--task", "none", "--tf-prefix", "left/")
+    up = start_process("njf_bringup.cli", "up", *arguments, **options)
     wait_for(up, "all nodes are up")
     record = start_process("njf_bringup.cli", "record", "--out", "bag", **options)
     wait_for(record, "recording. Ctrl-C finishes the bag.")
@@ -56,6 +66,7 @@ def test_a_running_graph_is_recorded_and_stopped(start_process: Callable, tmp_pa
         assert process.wait(30) == status
     counts = topics_of(tmp_path / "bag")
     assert counts["/command_applied"] > 10 and counts["/safety_state"] > 2
+    assert transforms_of(tmp_path / "bag") == {("left/world", "left/camera_0_optical_frame")}
 
 
 def test_an_exploration_becomes_a_dataset(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_a_robot_file_anywhere_is_a_robot(tmp_path: Path) -> None:
 def test_viewers_are_programs_of_ros_with_files_of_ours() -> None:
     nodes = {n.name: n for n in resolve(load_graph(), {"rviz": True, "foxglove": True}).nodes}
     assert nodes["rviz"].external and nodes["foxglove_bridge"].external
-    flag, path = nodes["rviz"].arguments
+    flag, path, *frame = nodes["rviz"].arguments
+    assert frame == ["-f", "world"]
     assert flag == "-d" and Path(path).is_file()
 
 
@@ -94,6 +95,15 @@ def test_types_survive_substitution() -> None:
     assert simulator.parameters["seed"] == 7
     assert isinstance(simulator.parameters["cameras"], list)
     assert len(simulator.parameters["cameras"]) == 8
+
+
+@pytest.mark.parametrize("options", [{}, {"sim": False, "camera_poses": "poses.yaml"}])
+def test_a_prefix_reaches_whoever_names_frames(options: dict[str, Value]) -> None:
+    graph = resolve(load_graph(), {"tf_prefix": "left/", "rviz": True} | options)
+    named = {n.name for n in graph.nodes if n.parameters.get("tf_prefix") == "left/"}
+    assert named == ({"camera_0_driver", "camera_poses"} if options else {"simulator"})
+    (rviz,) = [node for node in graph.nodes if node.name == "rviz"]
+    assert rviz.arguments[-2:] == ("-f", "left/world")
 
 
 def test_namespace_and_sim_time_reach_every_node() -> None:

@@ -42,6 +42,9 @@ def up(
     bag: Annotated[MaybePath, typer.Option(help="Where; default <run-dir>/bag.")] = None,
     run_dir: RunDir = Path("out/run"),
     namespace: Annotated[str, typer.Option(help="Namespace of all nodes.")] = "",
+    tf_prefix: Annotated[
+        str, typer.Option(help="Put before the names of all frames, such as left/.")
+    ] = "",
     params_file: ParamsFile = None,
     camera_poses: CameraPoses = None,
     log_level: Annotated[str, typer.Option(help="Least severe messages to log.")] = "info",
@@ -67,6 +70,7 @@ def up(
         bag=bag,
         run_dir=run_dir,
         namespace=namespace,
+        tf_prefix=tf_prefix,
         params_file=params_file,
         camera_poses=camera_poses,
         log_level=log_level,
