@@ -17,6 +17,7 @@ from documented.wrong import WrongError
 
 NEEDS = {"ROS", "hardware", "docker", "network", "GPU"}
 BUILT_IN = {".", "cd", "export"}
+BIN = Path(sys.executable).parent  # what `make setup` installs
 INLINE = re.compile(r"(njf|make|ros2|torchrun|python3?) |docker compose ")
 _ASSIGNED = re.compile(r"(\w+)=\S*")
 
@@ -73,7 +74,9 @@ def _check(program: str, words: list[str], needs: Set[str], whole: bool) -> None
         _python(words, needs)
     elif program == "torchrun" and "-m" in words:
         _python(words[words.index("-m") :], needs)
-    elif not needs:
+    elif program == "cp":
+        _options([], ROOT / words[0])
+    elif not needs and not (BIN / program).exists():
         raise WrongError(
             f"'{program}' does not come with `make setup`. Write above the block what it needs, "
             "such as <!-- needs: hardware -->"
