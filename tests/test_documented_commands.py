@@ -36,6 +36,13 @@ RUN_BY = {
     "table": "test_tables.py::test_documents_equal_what_the_committed_metrics_make_of_them",
     "pipeline": "test_stages.py::test_all_stages_run_once_and_the_result_is_installed",
     "doctor": "test_verbs.py::test_the_doctor_looks_at_everything",
+    "demonstrate": "test_teaching.py::test_a_motion_that_is_filmed_is_followed",
+    "goal save": "test_teaching.py::test_what_the_camera_sees_is_saved_and_gone_to",
+    "goal run": "test_teaching.py::test_what_the_camera_sees_is_saved_and_gone_to",
+    "goal import": "test_goal_commands.py::test_a_table_is_imported_listed_shown_and_deleted",
+    "goal list": "test_goal_commands.py::test_a_table_is_imported_listed_shown_and_deleted",
+    "goal show": "test_goal_commands.py::test_a_table_is_imported_listed_shown_and_deleted",
+    "goal delete": "test_goal_commands.py::test_a_table_is_imported_listed_shown_and_deleted",
     "estop": "test_verbs.py::test_a_running_graph_is_recorded_and_stopped",
 }
 

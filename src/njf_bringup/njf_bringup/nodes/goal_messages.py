@@ -16,7 +16,11 @@ _FRAMES = 600  # of a demonstration that are sent; waypoints are chosen among th
 
 
 def goal_message(
-    goal: TaughtGoal, now: Tracks | None, header: Header, timeout_s: float, tolerance_px: float = 0
+    goal: TaughtGoal,
+    now: Tracks | None,
+    header: Header,
+    timeout_s: float,
+    tolerance_px: float = 0.0,
 ) -> VisualServo.Goal:
     """The goal for a robot whose image shows the goal's points at `now`.
 
