@@ -1,7 +1,8 @@
-"""Bags read without a ROS installation: rosbag2 folders or single MCAP files.
+"""Bags read without a ROS installation: rosbag2 folders or single data files.
 
 Each finished chunk of an MCAP file stands for itself, so a recording whose process was killed
-still reads back up to its last finished chunk.
+still reads back up to its last finished chunk. What is no plain MCAP (SQLite, or compressed whole
+or by the message) is left to the rosbags library, see `bag_storage`.
 """
 
 import struct
@@ -14,8 +15,9 @@ import zstandard
 from mcap.exceptions import InvalidMagic, McapError
 from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from njf_perception.bag_storage import is_plain_mcap, stored_messages
+from njf_perception.bag_types import BagTypes
 from njf_perception.errors import DataError
 
 
@@ -37,9 +39,10 @@ class BagMessage:
 
 
 class BagReader:
-    """Reads an MCAP bag in file order: a rosbag2 folder, or a single .mcap file.
+    """Reads a bag in file order: a rosbag2 folder, or a single data file.
 
-    Neither metadata.yaml nor the file's index is needed, so bags of a killed recorder read too.
+    Of MCAP files neither metadata.yaml nor the index is needed, so bags of a killed recorder read
+    too.
 
     Attributes:
         complete: after `messages` ran to its end: whether the recorder closed the bag properly.
@@ -49,22 +52,32 @@ class BagReader:
         """Find the data files.
 
         Raises:
-            DataError: there is no MCAP file at `path`.
+            DataError: there is no data file at `path`.
         """
         self.files = data_files(path)
         self.path = path
         self.complete = False
-        self._store = get_typestore(Stores.EMPTY)
+        self._types = BagTypes(path)
 
     def messages(self, topics: Collection[str] = ()) -> Generator[BagMessage, None, None]:
         """All messages of `topics` (every topic when empty), in the order they were written."""
         self.complete = True
-        for file in self.files:
-            yield from self._file_messages(file, topics)
+        if is_plain_mcap(self.path):
+            for file in self.files:
+                yield from self._file_messages(file, topics)
+            return
+        for connection, time_ns, data in stored_messages(self.path, self.files, topics):
+            definition = connection.msgdef
+            self._types.note(connection.msgtype, definition.format.name, definition.data)
+            yield BagMessage(connection.topic, connection.msgtype, time_ns, data)
 
     def decode(self, message: BagMessage) -> Any:
-        """The message as an object with the fields of its type, arrays as numpy arrays."""
-        return self._store.deserialize_cdr(message.data, message.type_name)
+        """The message as an object with the fields of its type, arrays as numpy arrays.
+
+        Raises:
+            DataError: the bag does not define the type in a way that can be read.
+        """
+        return self._types.decode(message.data, message.type_name)
 
     def describe(self) -> str:
         """One sentence about completeness, for reports."""
@@ -79,7 +92,7 @@ class BagReader:
         for record in _intact_records(file):
             if isinstance(record, Schema):
                 schemas[record.id] = record
-                self._register(record)
+                self._types.note(record.name, record.encoding, record.data.decode())
             elif isinstance(record, Channel):
                 channels[record.id] = record
             elif isinstance(record, DataEnd):
@@ -91,24 +104,20 @@ class BagReader:
                     yield BagMessage(channel.topic, type_name, record.log_time, record.data)
         self.complete &= closed
 
-    def _register(self, schema: Schema) -> None:
-        if schema.name not in self._store.types:
-            types = get_types_from_msg(schema.data.decode(), schema.name)
-            self._store.register({k: v for k, v in types.items() if k not in self._store.types})
-
 
 def data_files(path: Path) -> Sequence[Path]:
-    """The MCAP files of a bag, in order of time. Raises DataError when there are none."""
+    """The data files of a bag, in order of time. Raises DataError when there are none."""
     if path.is_file():
         return [path]
-    # rosbag2 numbers split files without zero padding: shorter names come first.
-    files = sorted(path.glob("*.mcap"), key=lambda file: (len(file.name), file.name))
-    if not files:
-        raise DataError(
-            f"{path}: no .mcap file there. Expected a bag folder or an .mcap file; "
-            "record one with `njf explore` or `njf record`."
-        )
-    return files
+    for pattern in ("*.mcap", "*.db3", "*.mcap.zstd", "*.db3.zstd"):
+        # rosbag2 numbers split files without zero padding: shorter names come first.
+        files = sorted(path.glob(pattern), key=lambda file: (len(file.name), file.name))
+        if files:
+            return files
+    raise DataError(
+        f"{path}: no .mcap file there, nor a .db3 of SQLite. Expected a bag folder or its data "
+        "file; record one with `njf explore` or `njf record`."
+    )
 
 
 def _intact_records(file: Path) -> Iterator[McapRecord]:

@@ -64,8 +64,12 @@ class Contents:
     complete: bool
 
 
-def read_contents(path: Path) -> Contents:
+def read_contents(path: Path, robot: RobotConfig | None = None) -> Contents:
     """Read a bag once, all but its images.
+
+    Args:
+        path: of the bag.
+        robot: whose bag it is where it does not say so itself, as one of `ros2 bag record`.
 
     Raises:
         DataError: something a dataset needs is not in the bag; the message names it.
@@ -74,6 +78,7 @@ def read_contents(path: Path) -> Contents:
     reader = BagReader(path)
     for message in reader.messages():
         collector.take(reader, message)
+    collector.robot = collector.robot or robot
     return collector.finish(reader.complete)
 
 

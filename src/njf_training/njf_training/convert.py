@@ -44,10 +44,11 @@ def convert(
     """Make the dataset folder `out` from one bag, or from several of the same robot and rig.
 
     Args:
-        bags: bag folders or .mcap files.
+        bags: bag folders or data files.
         out: folder to create.
         options: see `ConvertOptions`.
-        robot: the robot this is expected to be; None accepts whichever the bag names.
+        robot: the robot this is expected to be; None accepts whichever the bag names. A bag that
+            names none is taken for this one's.
         make_estimator: picklable maker of the flow estimator.
 
     Raises:
@@ -57,7 +58,7 @@ def convert(
     if out.exists():
         raise DataError(f"{out} exists already. Remove it or choose another output.")
     paths = [bags] if isinstance(bags, Path) else list(bags)
-    contents = [read_contents(path) for path in paths]
+    contents = [read_contents(path, robot) for path in paths]
     check_same_rig(contents, robot)
     work = WorkFolder(out, _key(paths, options, make_estimator))
     states = complete_states(contents)

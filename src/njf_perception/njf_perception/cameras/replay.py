@@ -105,10 +105,9 @@ class BagCamera(CameraSource):
     def _decoded(self, message: BagMessage) -> UInt8[np.ndarray, "h w 3"]:
         try:
             decoded = self._reader.decode(message)
-        except Exception as error:  # whatever rosbags makes of damaged bytes
+        except DataError as error:
             raise DataError(
-                f"{self._config.path}: image {self._shown + 1} of {message.topic} is damaged "
-                f"({error!r}). Record it again."
+                f"image {self._shown + 1} of {message.topic} is damaged: {error}"
             ) from None
         return _DECODERS[message.type_name](decoded, message.topic)
 
