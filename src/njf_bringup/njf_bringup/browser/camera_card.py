@@ -1,7 +1,6 @@
 """The camera's picture: drags on it become a goal."""
 
 import base64
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import cv2
@@ -11,6 +10,7 @@ from nicegui import events, ui
 
 from njf_bringup.browser.drags import SHORTEST_PX, Drag, grip
 from njf_bringup.browser.drawing import overlay_svg
+from njf_bringup.browser.goals_row import Ask, GoalsRow
 from njf_bringup.browser.view import Robot, View
 from njf_control.servo.goal import GoalError
 
@@ -22,7 +22,6 @@ _PHASE_ICONS = {
     "reached": ("check_circle", "positive"),
     "ended": ("error", "negative"),
 }
-Ask = Callable[[Callable[[], str]], Awaitable[bool]]
 Motion = tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]
 
 
@@ -41,16 +40,17 @@ class CameraCard:
                 ui.label("Camera").classes("njf-title")
                 ui.label("press on the robot, drag to where it should go").classes("njf-note")
                 ui.space()
-                self._age = ui.badge("").props("color=negative").mark("age")
+                self._age = ui.badge("").props("color=negative").props("data-testid=age")
             self._image = ui.interactive_image(size=(4, 3), sanitize=False)
-            self._image.classes("w-full njf-image rounded").mark("camera")
+            self._image.classes("w-full njf-image rounded").props("data-testid=camera")
             for kind in ("pointerdown", "pointermove", "pointerup", "pointerleave"):
                 self._image.props["events"] = [*self._image.props["events"], kind]
             self._image.on_mouse(self._on_pointer)
             self._make_buttons()
             with ui.row().classes("items-center no-wrap w-full"):
                 self._icon = ui.icon("touch_app").classes("text-xl")
-                self._status = ui.label().classes("text-sm").mark("pursuit")
+                self._status = ui.label().classes("text-sm").props("data-testid=pursuit")
+            self._goals = GoalsRow(robot, ask, lambda: self._drags, self._tolerance_px)
 
     def refresh(self, view: View, motion: Motion | None) -> None:
         """Show what is new; `motion` is what the sliders would do to the picture."""
@@ -67,15 +67,16 @@ class CameraCard:
         self._status.set_text(view.pursuit.text)
         self._start.set_enabled(bool(self._drags) and view.pursuit.phase != "running")
         self._clear.set_enabled(bool(self._drags))
+        self._goals.refresh()
 
     def _make_buttons(self) -> None:
         with ui.row().classes("w-full items-center"):
             self._start = ui.button("Start", icon="play_arrow", on_click=self._on_start)
-            self._start.props("color=positive").mark("start")
+            self._start.props("color=positive").props("data-testid=start")
             stop = ui.button("Stop", icon="stop", on_click=self._on_stop)
-            stop.props("color=negative outline").mark("stop")
+            stop.props("color=negative outline").props("data-testid=stop")
             self._clear = ui.button("Clear drags", icon="clear", on_click=self._on_clear)
-            self._clear.props("flat").mark("clear")
+            self._clear.props("flat").props("data-testid=clear")
             ui.space()
             self._tolerance = ui.number(
                 "tolerance [px]", value=1.0, min=0.1, max=20, step=0.1, format="%.1f"
@@ -113,9 +114,12 @@ class CameraCard:
         self._held = None
 
     async def _on_start(self) -> None:
-        tolerance_px = float(self._tolerance.value or 0.0)
-        if await self._ask(partial(self._robot.start, list(self._drags), tolerance_px)):
+        request = partial(self._robot.start, list(self._drags), self._tolerance_px())
+        if await self._ask(request):
             self._on_clear()
+
+    def _tolerance_px(self) -> float:
+        return float(self._tolerance.value or 0.0)  # 0: the servo's own
 
     async def _on_stop(self) -> None:
         await self._ask(self._robot.stop)

@@ -68,12 +68,12 @@ class Page:
     def _make_header(self, name: str) -> None:
         with ui.header().classes("items-center q-px-md q-py-xs").style("background:#16324a"):
             ui.label(f"NJF · {name}").classes("text-lg text-weight-bold")
-            self._state = ui.badge("UNKNOWN").classes("text-sm q-pa-sm").mark("state")
-            self._reason = ui.label().classes("text-sm ellipsis col").mark("reason")
+            self._state = ui.badge("UNKNOWN").classes("text-sm q-pa-sm").props("data-testid=state")
+            self._reason = ui.label().classes("text-sm ellipsis col").props("data-testid=reason")
             self._reset = ui.button("Reset", icon="lock_open", on_click=self._on_reset)
-            self._reset.props("outline color=white").mark("reset")
+            self._reset.props("outline color=white").props("data-testid=reset")
             stop = ui.button("E-STOP", icon="dangerous", on_click=self._on_estop)
-            stop.props("color=red-7 push").classes("text-weight-bold").mark("estop")
+            stop.props("color=red-7 push").classes("text-weight-bold").props("data-testid=estop")
 
     async def _on_estop(self) -> None:
         await self.ask(self._robot.estop)

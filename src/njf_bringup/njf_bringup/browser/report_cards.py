@@ -23,7 +23,7 @@ class ErrorCard:
                 ui.label("Convergence").classes("njf-title")
                 ui.label("mean distance of the points from their targets").classes("njf-note")
             self._chart = ui.echart(_chart()).classes("w-full").style("height: 190px")
-            self._chart.mark("errors")
+            self._chart.props("data-testid=errors")
 
     def refresh(self, view: View) -> None:
         """Draw what is new."""
@@ -50,7 +50,7 @@ class HealthCard:
             ui.label("Diagnostics").classes("njf-title")
             self._table = ui.table(columns=columns, rows=[], row_key="node")
             self._table.props("dense flat wrap-cells hide-pagination :rows-per-page-options='[0]'")
-            self._table.classes("w-full").mark("diagnostics")
+            self._table.classes("w-full").props("data-testid=diagnostics")
             self._table.add_slot("body-cell-node", _DOT)
 
     def refresh(self, view: View) -> None:

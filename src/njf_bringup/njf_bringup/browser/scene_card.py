@@ -16,7 +16,7 @@ _ARROWS = 250
 _FOV_DEG = 40.0
 _CAMERA_M = 0.04  # size of a camera's pyramid
 _GHOST = (1.0, 0.55, 0.05)
-_GRID_M, _CELLS = 1.0, 20
+_GRID_M, _CELLS = 1, 20
 Motion = tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]
 
 
@@ -35,13 +35,13 @@ class SceneCard:
                 ui.label("grid: 5 cm").classes("njf-note")
                 ui.space()
                 self._colors = ui.toggle(["camera", "channels"], value="camera")
-                self._colors.props("dense no-caps size=sm").mark("colors")
+                self._colors.props("dense no-caps size=sm").props("data-testid=colors")
             self._scene = self._make_scene()
             with ui.row().classes("w-full items-center no-wrap"):
                 note = "Sliders show, to first order, what a change of set-points would do. "
                 ui.label(note + "They do not move the robot.").classes("njf-note col")
                 zero = ui.button("All to zero", on_click=self._to_zero)
-                zero.props("flat dense no-caps size=sm").mark("zero")
+                zero.props("flat dense no-caps size=sm").props("data-testid=zero")
             self._make_sliders(config)
 
     def refresh(self, view: View) -> Motion | None:
@@ -64,7 +64,7 @@ class SceneCard:
         scene = ui.scene(
             grid=(_GRID_M, _CELLS), camera=camera, background_color="#f7f9fb", fps=12
         ).classes("w-full rounded")
-        scene.style("height: 310px").mark("scene")
+        scene.style("height: 310px").props("data-testid=scene")
         none = np.zeros((0, 2, 3))
         with scene:
             self._arrows = Segments(none).material("#d9480f")
@@ -83,7 +83,7 @@ class SceneCard:
                     name.style(f"color: rgb({red},{green},{blue}); font-weight: 600")
                     slider = ui.slider(min=-_FAR, max=_FAR, step=0.01, value=0.0)
                     slider.props("dense selection-color=transparent").classes("col")
-                    slider.mark(f"slider_{channel.name}")
+                    slider.props(f"data-testid=slider_{channel.name}")
                     value = ui.label().classes("text-sm text-right").style("width: 5.5em")
                 slider.on_value_change(lambda event, i=index, v=value: self._on_slider(event, i, v))
                 self._units = config.channel_units

@@ -13,7 +13,7 @@ from njf_bringup.browser.access import Access, Gate
 from njf_perception.errors import ConfigError
 
 _FAREWELL_S = 1.0  # that open pages get when the server ends
-_RECONNECT_S = 3.0  # a page that is gone for longer is closed
+_RECONNECT_S = 10.0  # a page that is gone for longer is closed; a busy one may be silent so long
 
 
 class PageServer:

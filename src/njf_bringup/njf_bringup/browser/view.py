@@ -108,6 +108,18 @@ class Robot(Protocol):
         """Send the drags as a goal."""
         ...
 
+    def saved(self) -> list[str]:
+        """Names of the saved goals."""
+        ...
+
+    def save(self, name: str, drags: list[Drag]) -> str:
+        """Save the drags as a goal; without any, what the camera sees."""
+        ...
+
+    def start_saved(self, name: str, tolerance_px: float) -> str:
+        """Send a saved goal."""
+        ...
+
     def stop(self) -> str:
         """Cancel whatever goal is running."""
         ...

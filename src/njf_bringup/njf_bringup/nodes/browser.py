@@ -7,10 +7,12 @@ page is open any more. See docs/browser.md.
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from jaxtyping import UInt8
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -26,6 +28,10 @@ from njf_bringup.browser.page import Page
 from njf_bringup.browser.server import PageServer
 from njf_bringup.browser.surface import filled, photo_colors
 from njf_bringup.browser.view import ErrorLog, Frame, Level, NodeHealth, Safety, View
+from njf_bringup.goals.placing import place, require_ready
+from njf_bringup.goals.store import FOLDER, GoalStore
+from njf_bringup.goals.taught import image_goal, tracks_goal
+from njf_bringup.nodes.goal_messages import goal_message
 from njf_bringup.nodes.goal_sender import GoalSender
 from njf_control.nodes.visualization_messages import field_from_msg
 from njf_control.robot import load_robot
@@ -36,6 +42,7 @@ from njf_msgs.msg import JacobianField, PointTracks, SafetyState
 from njf_msgs.srv import EmergencyStop, ResetEmergencyStop
 from njf_perception.camera import Camera
 from njf_perception.errors import CommandRejectedError, NjfError, StaleDataError
+from njf_perception.frames import optical_frame, prefix_of, world_frame
 from njf_perception.nodes.conversions import (
     camera_from_info,
     image_from_msg,
@@ -53,9 +60,9 @@ from tf2_ros import Buffer, TransformException, TransformListener
 _CHECK_PERIOD_S = 0.25
 _GOAL_TIMEOUT_S = 30.0
 _SERVICE_S = 5.0
-_SILENT_S = 1.0  # the driver speaks ten times a second
+_SILENT_S = 2.0  # the driver speaks ten times a second
+_STALE_S = 2.0  # an older picture says nothing about now
 _OLD_S = 1.0  # tracks that are older belong to a goal that is over
-_WORLD = "world"
 _STATES = {
     getattr(SafetyState, name): name
     for name in ("INACTIVE", "READY", "RUNNING", "HOLDING", "ESTOP", "FAULT")
@@ -69,7 +76,7 @@ _LEVELS: dict[bytes, Level] = {
 
 
 class BrowserNode(Node):
-    """See the module. `view`, `start`, `stop`, `estop` and `reset` are called by the web server."""
+    """See the module. It is the `Robot` of the pages, which call it from the web server."""
 
     def __init__(self, overrides: list[Parameter] | None = None) -> None:
         super().__init__("browser", parameter_overrides=overrides)
@@ -78,12 +85,16 @@ class BrowserNode(Node):
         text = "Camera of the loop; empty: the robot file's"
         self._camera_name = declare(self, "camera", "", text, read_only=True)
         self._camera_name = self._camera_name or self._robot.control_camera.name
+        self._frame_id = optical_frame(self._camera_name)  # until a camera_info says another
         text = "Address to serve at; beyond localhost visitors need a token"
         host = declare(self, "host", "localhost", text, read_only=True)
         port = declare(self, "port", 8080, "TCP port to serve at", 1, 65535, read_only=True)
         declare(self, "min_confidence", 0.3, "Least confidence of points that are shown", 0.0, 1.0)
         text = "A goal is cancelled when no page was open for so long [s]"
         declare(self, "abandoned_after_s", 2.0, text, 0.5, 60.0)
+        text = "Folder of saved goals, as `njf goal --goals` [path]"
+        folder = declare(self, "goals", str(FOLDER), text, read_only=True)
+        self._store = GoalStore(self._robot, Path(folder))
         self._make_clients()
         self._inputs: list[Subscription] = []
         self._transforms: TransformListener | None = None
@@ -109,15 +120,15 @@ class BrowserNode(Node):
 
     def view(self) -> View:
         """The newest of everything; from any thread."""
-        transform = self._pose(f"{self._camera_name}_optical_frame")
+        poses = self._poses()
         return View(
             frame=self._frame,
             camera=self._camera,
             field=self._surface[0],
             surface=self._surface[1],
             photo=self._surface[2],
-            T_world_camera=transform,
-            cameras=self._poses(),
+            T_world_camera=poses.get(self._camera_name),
+            cameras=poses,
             aim=self._aim if time.monotonic() - self._aim_s < _OLD_S else None,
             errors=self._errors.steps,
             safety=self._safety_now(),
@@ -127,15 +138,10 @@ class BrowserNode(Node):
 
     def start(self, drags: list[Drag], tolerance_px: float) -> str:
         """Send the drags as a goal. Raises NjfError."""
-        frame, header = self._frame, self._header
-        if frame is None or header is None or frame.age_s > _OLD_S:
-            raise StaleDataError("there is no fresh picture. See whether the camera runs.")
-        safety = self._safety_now()
-        if safety.state in ("ESTOP", "FAULT", "INACTIVE", "UNKNOWN"):
-            raise CommandRejectedError(f"the robot is {safety.state}: {safety.reason}.")
-        now, then = goal_points(drags, frame.image)
+        image, header = self._fresh()
+        now, then = goal_points(drags, image)
         ids = np.arange(len(now.points))
-        self._goals.send(
+        self._send(
             VisualServo.Goal(
                 header=header,
                 kind=VisualServo.Goal.POINT_TRACKS,
@@ -146,6 +152,44 @@ class BrowserNode(Node):
             )
         )
         return ""
+
+    def saved(self) -> list[str]:
+        """Names of the saved goals."""
+        return self._store.names()
+
+    def save(self, name: str, drags: list[Drag]) -> str:
+        """Save the drags as a goal; without any, what the camera sees. Raises NjfError."""
+        image, _ = self._fresh()
+        self._store.require_free(name)
+        if drags:
+            now, then = goal_points(drags, image)
+            points = now.points.astype(np.float64), then.points.astype(np.float64)
+            goal = tracks_goal(image, *points)
+        else:
+            goal = image_goal(image)
+        return f"Saved in {self._store.save(name, goal)}."
+
+    def start_saved(self, name: str, tolerance_px: float) -> str:
+        """Send a saved goal. Raises NjfError."""
+        image, header = self._fresh()
+        goal = self._store.load(name)
+        placed = place(goal, image)
+        require_ready(name, placed)
+        self._send(goal_message(goal, placed.now, header, _GOAL_TIMEOUT_S, tolerance_px))
+        return ""
+
+    def _fresh(self) -> tuple[UInt8[np.ndarray, "h w 3"], Header]:
+        """The newest image and its header. Raises StaleDataError."""
+        frame, header = self._frame, self._header
+        if frame is None or header is None or frame.age_s > _STALE_S:
+            raise StaleDataError("there is no fresh picture. See whether the camera runs.")
+        return frame.image, header
+
+    def _send(self, goal: VisualServo.Goal) -> None:
+        safety = self._safety_now()
+        if safety.state in ("ESTOP", "FAULT", "INACTIVE", "UNKNOWN"):
+            raise CommandRejectedError(f"the robot is {safety.state}: {safety.reason}.")
+        self._goals.send(goal)
 
     def stop(self) -> str:
         """Cancel whatever goal is running. Raises NjfError."""
@@ -180,7 +224,7 @@ class BrowserNode(Node):
                 self._inputs = self._subscribe()
             return
         alone_s = time.monotonic() - self._seen_s
-        if self._goals.running and alone_s > self.get_parameter("abandoned_after_s").value:
+        if self._goals.running and alone_s > self._value("abandoned_after_s"):
             self._goals.abandon("no page is open any more")
         if self._inputs and not self._goals.running and alone_s > _OLD_S:
             self._unsubscribe()
@@ -246,6 +290,7 @@ class BrowserNode(Node):
 
     def _on_info(self, msg: CameraInfo) -> None:
         self._camera = camera_from_info(msg, self._camera_name)
+        self._frame_id = msg.header.frame_id
 
     def _on_image(self, msg: Image) -> None:
         image = image_from_msg(msg)
@@ -258,7 +303,7 @@ class BrowserNode(Node):
         """Keep the field with the colours of the picture in which it was seen."""
         half_range = (self._robot.upper - self._robot.lower) / 2
         field = field_from_msg(msg, self._robot.channel_names, half_range)
-        field = field.sure(self.get_parameter("min_confidence").value)
+        field = field.sure(self._value("min_confidence"))
         stamp_ns, camera = stamp_to_ns(msg.header.stamp), self._camera
         images = [image for when_ns, image in self._pictures if when_ns == stamp_ns]
         if camera is not None and images:
@@ -297,13 +342,16 @@ class BrowserNode(Node):
         return safety if time.monotonic() - received_s < _SILENT_S else Safety()
 
     def _poses(self) -> dict[str, Any]:
-        """Cameras whose place is known."""
-        poses = {name: self._pose(f"{name}_optical_frame") for name in self._robot.camera_names}
+        """Cameras of which a pose is known."""
+        prefix = prefix_of(self._frame_id, self._camera_name)
+        frames = {name: optical_frame(name, prefix) for name in self._robot.camera_names}
+        frames[self._camera_name] = self._frame_id
+        poses = {name: self._pose(world_frame(prefix), frame) for name, frame in frames.items()}
         return {name: pose for name, pose in poses.items() if pose is not None}
 
-    def _pose(self, frame: str) -> Any:
+    def _pose(self, world: str, frame: str) -> Any:
         try:
-            transform = self._buffer.lookup_transform(_WORLD, frame, Time())
+            transform = self._buffer.lookup_transform(world, frame, Time())
         except TransformException:
             return None
         return transform_to_matrix(transform.transform)
@@ -311,6 +359,9 @@ class BrowserNode(Node):
     def _health_of_page(self) -> Health:
         message = self._problem or ("watched" if self._server.visitors else "nobody is looking")
         return Health(message, bool(self._problem), values={"pages": self._server.visitors})
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
 
 
 def main() -> int:

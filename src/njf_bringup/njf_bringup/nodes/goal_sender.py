@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from action_msgs.srv import CancelGoal
-from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
 from rclpy.task import Future
@@ -14,6 +13,7 @@ from njf_bringup.browser.view import Pursuit
 from njf_control.servo import Reason
 from njf_msgs.action import VisualServo
 from njf_perception.errors import CommandRejectedError, DeviceNotConnectedError, StaleDataError
+from njf_perception.nodes.action_client import ThreadSafeActionClient
 from njf_perception.nodes.services import call, handshake
 
 _ANSWER_S = 3.0  # for the server to appear, and to answer
@@ -30,7 +30,7 @@ class GoalSender:
     def __init__(self, node: Node) -> None:
         self.pursuit = Pursuit()
         self._node = node
-        self._client = ActionClient(node, VisualServo, "visual_servo")
+        self._client = ThreadSafeActionClient(node, VisualServo, "visual_servo")
         # Any goal is to be stopped, also one that somebody else has sent.
         self._cancel = node.create_client(CancelGoal, "visual_servo/_action/cancel_goal")
         self._handle: ClientGoalHandle | None = None
@@ -53,6 +53,7 @@ class GoalSender:
             self._meet()
             sent = self._client.send_goal_async(goal, feedback_callback=self._on_feedback)
             if not _done(sent, _ANSWER_S):
+                sent.add_done_callback(_cancel)  # should it be taken after all
                 self.stop()
                 raise StaleDataError(
                     f"visual_servo did not answer within {_ANSWER_S:g} s; its goals were cancelled."
@@ -109,6 +110,12 @@ def ended(result: VisualServo.Result) -> Pursuit:
         return Pursuit("reached", text)
     name = reason.name.replace("_", " ").capitalize()
     return Pursuit("ended", f"{name}: {result.message or 'no more is known'}.".replace("..", "."))
+
+
+def _cancel(sent: Future) -> None:
+    handle = sent.result()
+    if handle is not None and handle.accepted:
+        handle.cancel_goal_async()
 
 
 def _done(future: Future, timeout_s: float) -> bool:
