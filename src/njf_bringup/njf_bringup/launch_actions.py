@@ -70,8 +70,17 @@ def _declare(name: str, argument: Argument) -> DeclareLaunchArgument:
 
 
 def _actions(context: LaunchContext, graph: Graph, groups: tuple[str, ...]) -> list:
+    return launch_nodes(resolved_graph(context, graph).in_groups(*groups))[0]
+
+
+def resolved_graph(context: LaunchContext, graph: Graph) -> ResolvedGraph:
+    """The nodes of the graph with the launch's arguments."""
     texts = {name: LaunchConfiguration(name).perform(context) for name in graph.arguments}
-    resolved = resolve(graph, parse_arguments(graph, texts)).in_groups(*groups)
+    return resolve(graph, parse_arguments(graph, texts))
+
+
+def launch_nodes(resolved: ResolvedGraph) -> tuple[list, dict[str, Node]]:
+    """What starts all nodes, brings them up and ends with them; and the nodes by their names."""
     actions = [
         SetEnvironmentVariable(name, value)
         for name, value in environment_defaults(resolved.run_dir).items()
@@ -79,16 +88,16 @@ def _actions(context: LaunchContext, graph: Graph, groups: tuple[str, ...]) -> l
     nodes = [_node(spec, resolved) for spec in resolved.nodes]
     actions += nodes
     actions += [
-        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=_end_with_it))
+        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=end_with_it))
         for spec, node in zip(resolved.nodes, nodes, strict=True)
         if not spec.external  # a viewer may be closed
     ]
     if resolved.arguments["autostart"]:
         actions += _bring_up(resolved.nodes)
-    return actions
+    return actions, dict(zip((spec.name for spec in resolved.nodes), nodes, strict=True))
 
 
-def _end_with_it(event: ProcessExited, context: LaunchContext) -> list | None:
+def end_with_it(event: ProcessExited, context: LaunchContext) -> list | None:
     """A node that ends ends the launch; once, for launch_ros cannot be shut down twice."""
     if context.is_shutdown:
         return None

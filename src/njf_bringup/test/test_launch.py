@@ -15,7 +15,12 @@ from njf_bringup.resolve import resolve
 
 FILES = sorted((root() / "launch").glob("*.launch.py"))
 WHOLE = root() / "launch" / "njf.launch.py"
-GROUPS = {file.name.removesuffix(".launch.py"): file for file in FILES if file != WHOLE}
+OF_ROS2_BAG = [root() / "launch" / name for name in ("record.launch.py", "replay.launch.py")]
+GROUPS = {
+    file.name.removesuffix(".launch.py"): file
+    for file in FILES
+    if file not in (WHOLE, *OF_ROS2_BAG)
+}
 OPTIONS: list[dict[str, Value]] = [
     {},
     {"task": "explore", "record": "stills", "cameras": "all"},

