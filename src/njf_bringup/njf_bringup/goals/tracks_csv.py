@@ -108,7 +108,7 @@ def read_tracks_csv(path: Path, width_px: int, height_px: int) -> PointPaths:
 def write_tracks_csv(path: Path, paths: PointPaths) -> None:
     """Write what `read_tracks_csv` reads."""
     with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+        writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for time_s, tracks in zip(paths.times_s, paths.frames, strict=True):
             for index in np.flatnonzero(tracks.visible):

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from njf_bringup.cli import app
 from njf_bringup.commands.demonstrate import parse_points
+from njf_bringup.paths import root
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.video_file import write_video
 
@@ -39,6 +40,11 @@ def test_a_table_is_imported_listed_shown_and_deleted() -> None:
     assert cv2.imread("goals/finger/swing/picture.png").shape == (480, 640, 3)
     assert "deleted" in njf("goal", "delete", "swing").stdout
     assert "0 goals" in njf("goal", "list").stdout
+
+
+def test_the_example_of_the_documents_is_a_goal() -> None:
+    said = njf("goal", "import", "swing", str(root() / "docs" / "examples" / "tracks.csv")).stdout
+    assert "saved 'swing', 8 points at 7 times" in said
 
 
 def test_a_picture_file_is_a_goal_and_a_broken_goal_is_listed_as_such() -> None:

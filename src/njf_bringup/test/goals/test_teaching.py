@@ -68,7 +68,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     options = {"run_dir": str(folder / "run"), "params_file": str(folder / "patient.yaml")}
     graph = resolve(load_graph(), options | {"visualize": False})
     with (
-        Supervisor(graph, RosLifecycle) as supervisor,
+        Supervisor(graph, RosLifecycle, LONG_S) as supervisor,
         RobotClient(graph.robot, supervisor.check) as client,
     ):
         yield Lab(client, graph.robot, folder)
