@@ -22,6 +22,8 @@ RUN_BY = {
     "calibrate": "test_calibrate.py::test_the_command_prints_a_board_and_asks_for_views",
     "explore": "test_verbs.py::test_an_exploration_becomes_a_dataset",
     "record": "test_verbs.py::test_a_running_graph_is_recorded_and_stopped",
+    "bag-report": "test_bag_picture.py::test_the_verb_writes_report_and_picture",
+    "replay": "test_replay.py::test_the_solver_points_where_the_robot_went_and_nobody_is_commanded",
     "bag-to-dataset": "test_verbs.py::test_an_exploration_becomes_a_dataset",
     "import-njf": "test_write.py::test_the_dataset_can_be_trained_on",
     "look": "test_adding_a_robot.py::test_a_look_shows_every_camera_and_finds_nothing_wrong",

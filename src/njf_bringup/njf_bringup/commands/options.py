@@ -23,6 +23,9 @@ CameraPoses = Annotated[
     MaybePath,
     typer.Option(exists=True, help="camera_poses.yaml of `njf calibrate`, for /tf_static."),
 ]
+ImageTransport = Annotated[
+    str, typer.Option(help="Images in the bag: raw; compressed, as the cameras' nodes do it.")
+]
 ParamsFile = Annotated[
     MaybePath, typer.Option(exists=True, help="YAML file of ROS parameters that win.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from njf_bringup.commands.options import Bag, Robot, RunDir
+from njf_bringup.commands.options import Bag, ImageTransport, Robot, RunDir
 
 
 def record(
@@ -14,6 +14,7 @@ def record(
     mode: Annotated[
         str, typer.Option(help="stream: every message; stills: on `capture`.")
     ] = "stream",
+    image_transport: ImageTransport = "raw",
     run_dir: RunDir = Path("out/record"),
 ) -> None:
     """Write an MCAP bag of a running graph until Ctrl-C, and tell what is in it."""
@@ -22,7 +23,9 @@ def record(
     from njf_training.bag import report_file
     from njf_training.recording.bag_report import BagReport
 
-    graph = resolve_options(robot=robot, record=mode, bag=out, run_dir=run_dir)
+    graph = resolve_options(
+        robot=robot, record=mode, bag=out, image_transport=image_transport, run_dir=run_dir
+    )
     try:
         with running(graph.only("recorder")) as supervisor:
             print("recording. Ctrl-C finishes the bag.", flush=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import UInt8
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo
@@ -133,6 +134,10 @@ class CameraNode(Node):
                 sequence = frame.sequence
                 self._publish(frame)
                 self._problem = ""
+            except rclpy_implementation.RCLError:
+                if self.context.ok():
+                    raise
+                return  # a signal came while an image was being published
             except EndOfVideoError as error:
                 self._ended = True
                 self._problem = str(error)
