@@ -26,7 +26,7 @@ demo: setup ## reach goals with a simulated robot [ROBOT=finger|poppy|allegro|al
 train-%: setup ## make the dataset, train, evaluate and install a robot: make train-poppy
 	$(BIN)/njf pipeline --robot $* --seed $(SEED)
 
-test: setup ## every test
+test: setup ## every test; those of the browser page need Chromium: apt-get install chromium
 	$(BIN)/pytest
 
 lint: setup ## style, types

@@ -16,6 +16,7 @@ from njf_control.servo.goal import GoalError
 
 _STALE_S = 1.0  # an older picture is called old
 _JPEG_QUALITY = 85
+_DRAWN = "Drags drawn: {}. Draw more, or press Start."
 _PHASE_ICONS = {
     "idle": ("touch_app", "grey-7"),
     "running": ("autorenew", "primary"),
@@ -64,7 +65,8 @@ class CameraCard:
         self._draw()
         icon, color = _PHASE_ICONS[view.pursuit.phase]
         self._icon.props(f"name={icon} color={color}")
-        self._status.set_text(view.pursuit.text)
+        drawn = view.pursuit.phase != "running" and len(self._drags)
+        self._status.set_text(_DRAWN.format(drawn) if drawn else view.pursuit.text)
         self._start.set_enabled(bool(self._drags) and view.pursuit.phase != "running")
         self._clear.set_enabled(bool(self._drags))
         self._goals.refresh()

@@ -15,7 +15,7 @@ _FAR = 0.5  # largest command of a slider, in half ranges: beyond, first order s
 _ARROWS = 250
 _FOV_DEG = 40.0
 _CAMERA_M = 0.04  # size of a camera's pyramid
-_GHOST = (1.0, 0.55, 0.05)
+_GHOST = np.array([[1.0, 0.63, 0.08]])
 _GRID_M, _CELLS = 1, 20
 Motion = tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]
 
@@ -115,10 +115,12 @@ class SceneCard:
         photo = self._colors.value == "camera"
         colors = view.photo if photo else influence_colors(surface.influence_m)
         points = to_world(surface.points_m, T)
-        self._cloud.set_points(_rows(points), _rows(colors))
+        self._cloud.set_points(_rows(points), _rows(_linear(colors)))
         moved = to_world(surface.points_m + surface.moved(self._command), T)
         shown = self._command.any() & (np.linalg.norm(moved - points, axis=1) > 5e-4)
-        self._ghost.set_points(_rows(moved[shown]), _rows(np.tile(_GHOST, (int(shown.sum()), 1))))
+        self._ghost.set_points(
+            _rows(moved[shown]), _rows(np.tile(_linear(_GHOST), (int(shown.sum()), 1)))
+        )
         self._arrows.set_ends(self._arrow_ends(view.field, T))
 
     def _arrow_ends(
@@ -160,6 +162,11 @@ class SceneCard:
 
 def _pose(view: View) -> Float[np.ndarray, "4 4"]:
     return view.T_world_camera if view.T_world_camera is not None else upright()
+
+
+def _linear(colors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Colours of pictures as the light that three.js counts in: sRGB's curve, nearly."""
+    return np.asarray(colors) ** 2.2
 
 
 def _rows(values: Float[np.ndarray, "n 3"]) -> list[list[float]]:

@@ -58,6 +58,7 @@ from njf_perception.nodes.services import call
 from tf2_ros import Buffer, TransformException, TransformListener
 
 _CHECK_PERIOD_S = 0.25
+_LINGER_S = 10.0  # a page that is busy is not gone at once
 _GOAL_TIMEOUT_S = 30.0
 _SERVICE_S = 5.0
 _SILENT_S = 2.0  # the driver speaks ten times a second
@@ -226,7 +227,7 @@ class BrowserNode(Node):
         alone_s = time.monotonic() - self._seen_s
         if self._goals.running and alone_s > self._value("abandoned_after_s"):
             self._goals.abandon("no page is open any more")
-        if self._inputs and not self._goals.running and alone_s > _OLD_S:
+        if self._inputs and not self._goals.running and alone_s > _LINGER_S:
             self._unsubscribe()
 
     def _make_clients(self) -> None:

@@ -38,6 +38,8 @@ UNHURRIED = """
   ros__parameters: {image_timeout_s: 10.0, robot_timeout_s: 10.0}
 /**/driver:
   ros__parameters: {watchdog_timeout_s: 0.5}
+/**/browser:
+  ros__parameters: {goals: "GOALS"}
 """
 POINTS_SHOWN = """() => {
     const name = Object.keys(window).find(key => key.startsWith("scene_c"));
@@ -107,7 +109,7 @@ class Witness:
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Witness, str]]:
     """A running finger with its page: what it says, and the page's address."""
     folder = tmp_path_factory.mktemp("page")
-    (folder / "unhurried.yaml").write_text(UNHURRIED)
+    (folder / "unhurried.yaml").write_text(UNHURRIED.replace("GOALS", str(folder / "goals")))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -226,6 +228,24 @@ def test_a_drag_becomes_a_goal_that_the_robot_reaches(page: Any, witness: Witnes
     assert float(text.split()[1]) <= 3.0  # px
     assert np.abs(witness.measured - before).max() > 0.1  # rad
     assert page.get_by_test_id("camera").locator("svg text").count() == 0  # it is no draft now
+
+
+def test_a_goal_is_saved_and_reached_again(page: Any, witness: Witness) -> None:
+    name = f"here_{time.monotonic_ns()}"
+    page.get_by_test_id("goal_name").fill(name)
+    page.get_by_test_id("save").click()
+    page.get_by_text(f"goals/finger/{name}").wait_for()
+    drag(page, *witness.reachable_drag([-0.2, 0.0, 0.0]))
+    page.get_by_test_id("start").click()
+    wait_for_text(page, "pursuit", "On its way")
+    wait_for_text(page, "pursuit", "Reached")
+    away = witness.measured
+    page.get_by_test_id("saved").locator("xpath=ancestor::label").click()
+    page.get_by_role("option", name=name).click()
+    page.get_by_test_id("start_saved").click()
+    wait_for_text(page, "pursuit", "On its way")
+    wait_for_text(page, "pursuit", "Reached")
+    assert np.abs(witness.measured - away).max() > 0.1  # rad
 
 
 def test_a_press_beside_the_robot_is_refused_in_words(page: Any) -> None:
