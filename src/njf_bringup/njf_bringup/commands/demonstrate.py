@@ -1,5 +1,6 @@
 """`njf demonstrate`: a goal from the film of a motion."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -50,6 +51,8 @@ def demonstrate(
     film, times_s = video, None
     if film is None:
         film, times_s = film_demonstration(store, name, Filming(seconds, run_dir, namespace))
+        gap_s = max(after - before for before, after in pairwise(times_s))
+        print(f"{len(times_s)} images in {times_s[-1]:.1f} s, {gap_s:.2f} s at most between two")
     goal = taught_by(store, film, times_s, picked, note)
     store.save(name, goal, force)
     if video is None:
