@@ -1,9 +1,11 @@
 """Write docs/reference.md anew from the running program; with --check only say whether it is old.
 
-Three small graphs are started one after the other, so that every node runs once: the simulated
-finger that servos and records, the same one that explores, and a camera that plays a picture.
+Small graphs are started one after the other, so that every node runs once: the simulated finger
+that servos, is looked at and records; that recording, replayed; the finger that explores; and a
+camera that plays a picture.
 """
 
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,13 +25,27 @@ from njf_bringup.up import resolve_options, running, use_private_domain
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference.md"
-PLAYED = {"source": "video", "loop": True}  # how the camera is run here, which says nothing
+# What is only set here, and what the reference says instead.
+HERE: dict[str, dict[str, object]] = {
+    "camera": {"source": "uvc", "loop": False},
+    "browser": {"port": 8080},
+    "player": {"rate": 1.0},
+}
 
 
 def graphs(scratch: Path) -> Iterator[tuple[ResolvedGraph, list[str]]]:
     """Graphs to start, and the nodes to look at in each."""
-    servo = resolve_options(run_dir=scratch / "servo", record="stream")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    servo = resolve_options(
+        run_dir=scratch / "servo", record="stream", browser=True, browser_port=port
+    )
     yield servo, [node.name for node in servo.nodes]
+    replay = resolve_options(
+        run_dir=scratch / "replay", task="replay", play_bag=scratch / "servo" / "bag", play_rate=0.1
+    )
+    yield replay, ["shadow", "player"]
     explore = resolve_options(run_dir=scratch / "explore", task="explore", record="stills")
     yield explore, ["explorer"]
     yield _camera(scratch), ["camera_0_driver", "camera_poses"]
@@ -41,7 +57,8 @@ def _camera(scratch: Path) -> ResolvedGraph:
     pictures.mkdir(parents=True)
     for index in range(2):
         cv2.imwrite(str(pictures / f"{index}.png"), np.full((480, 640, 3), 100 * index, np.uint8))
-    parameters = {"/**": {"ros__parameters": {"path": str(pictures)} | PLAYED}}
+    played = {"path": str(pictures), "source": "video", "loop": True}
+    parameters = {"/**": {"ros__parameters": played}}
     file = scratch / "camera.yaml"
     file.write_text(yaml.safe_dump(parameters))
     poses = scratch / "camera_poses.yaml"
@@ -74,14 +91,14 @@ def look_at_all(scratch: Path) -> list[NodeFacts]:
 
 def _without_paths(node: NodeFacts, scratch: Path) -> NodeFacts:
     """This run's own values are nobody's defaults."""
-    here = (str(ROOT), str(scratch))
+    here, instead = (str(ROOT), str(scratch)), HERE.get(node.executable, {})
 
-    def ours(parameter: ParameterFacts) -> bool:
-        played = node.executable == "camera" and parameter.name in PLAYED
-        return played or str(parameter.default).startswith(here)
+    def plain(parameter: ParameterFacts) -> ParameterFacts:
+        if str(parameter.default).startswith(here):
+            return replace(parameter, default="")
+        return replace(parameter, default=instead.get(parameter.name, parameter.default))
 
-    plain = [replace(p, default="") if ours(p) else p for p in node.parameters]
-    return replace(node, parameters=plain)
+    return replace(node, parameters=[plain(parameter) for parameter in node.parameters])
 
 
 def main() -> int:

@@ -50,13 +50,16 @@ def transforms_of(bag: Path) -> set[tuple[str, str]]:
     return {(transform.header.frame_id, transform.child_frame_id) for transform in sent}
 
 
-def test_a_running_graph_is_recorded_and_stopped(start_process: Callable, tmp_path: Path) -> None:
+def test_a_running_graph_is_recorded_and_stopped(
+    start_process: Callable, wait_until: Callable, tmp_path: Path
+) -> None:
     options = {"stdout": subprocess.PIPE, "cwd": tmp_path}
     arguments = ("--robot", "finger", "--task", "none", "--tf-prefix", "left/")
     up = start_process("njf_bringup.cli", "up", *arguments, **options)
     wait_for(up, "all nodes are up")
     record = start_process("njf_bringup.cli", "record", "--out", "bag", **options)
     wait_for(record, "recording. Ctrl-C finishes the bag.")
+    wait_until(lambda: any((tmp_path / "bag").glob("*.mcap")), 60.0, "the bag")
     stop = njf("estop", "a test", cwd=tmp_path)
     assert stop.returncode == 0, stop.stderr
     release = njf("estop", "--reset", cwd=tmp_path)
