@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -17,6 +17,9 @@ from njf_bringup.commands.goal import (
     store_of,
 )
 from njf_bringup.commands.options import MaybePath, Robot
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _Points = Annotated[
     Optional[list[str]],  # noqa: UP045  # as MaybePath
@@ -63,7 +66,7 @@ def demonstrate(
     print(f"{picture_of(store, name)} shows them; njf goal run {name} repeats the motion")
 
 
-def parse_points(texts: list[str]):  # noqa: ANN201
+def parse_points(texts: list[str]) -> "np.ndarray | None":
     """Points of the command line, (u, v) [px] as float32; None without any.
 
     Raises:
