@@ -1,7 +1,7 @@
 """Bags: rosbag2 folders (MCAP, version 9) written without a ROS installation.
 
-The MCAP file is compressed in chunks of about 1 MB. Each finished chunk stands for itself, so a
-recording whose process was killed still reads back up to its last finished chunk.
+The MCAP file is written, and mostly compressed, in chunks of about 1 MB. Each finished chunk stands
+for itself, so a recording whose process was killed still reads back up to its last finished chunk.
 """
 
 import os
@@ -59,8 +59,12 @@ def _njf_msgs_folder() -> Path:
 class BagWriter:
     """Writes one bag. Use it from one thread at a time; `close` makes it complete."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, compress: bool = True) -> None:
         """Create `folder` with `<folder name>.mcap` in it.
+
+        Args:
+            folder: to create.
+            compress: its chunks. Images that are compressed already only cost time here.
 
         Raises:
             DataError: the folder exists already; recordings are never overwritten.
@@ -69,7 +73,8 @@ class BagWriter:
             raise DataError(f"{folder} exists already. Remove it or choose another output.")
         self.folder = folder
         self._writer = Writer(folder, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
-        self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        if compress:
+            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
         self._connections: dict[str, Connection] = {}
 

@@ -61,7 +61,8 @@ class Recording:
         self._output = output
         self._started_s = time.monotonic()
         topics = recorded_topics(robot, transport)
-        writer = BagWriter(output.with_suffix("") if self._is_single_file else output)
+        folder = output.with_suffix("") if self._is_single_file else output
+        writer = BagWriter(folder, compress=transport == "raw")
         self._folder = writer.folder
         self._absolute, types = _declare(writer, topics, absolute)
         self._statistics = statistics = BagStatistics()

@@ -325,7 +325,7 @@ class FakeRobot:
     def __init__(self) -> None:
         from rclpy.node import Node
         from rclpy.qos import DurabilityPolicy, QoSProfile
-        from sensor_msgs.msg import CameraInfo, Image
+        from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
         from njf_msgs.msg import Command, CommandApplied, SafetyState
         from tf2_msgs.msg import TFMessage
@@ -339,6 +339,10 @@ class FakeRobot:
         self.node = node = Node("fake_robot")
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._images = {c: node.create_publisher(Image, f"{c}/image_raw", 5) for c in CAMERAS}
+        self._small = {
+            c: node.create_publisher(CompressedImage, f"{c}/image_raw/compressed", 5)
+            for c in CAMERAS
+        }
         self._infos = {c: node.create_publisher(CameraInfo, f"{c}/camera_info", 5) for c in CAMERAS}
         self._applied = node.create_publisher(CommandApplied, "command_applied", 10)
         self._safety = node.create_publisher(SafetyState, "safety_state", latched)
@@ -381,6 +385,8 @@ class FakeRobot:
                 frame = f"{name}_optical_frame"
                 pixels = picture(i, position)[0]
                 self._images[name].publish(messages.image(stamp_ns, frame, pixels))
+                png = compress_image(pixels, Compression("png"))
+                self._small[name].publish(messages.compressed(stamp_ns, frame, png))
                 self._infos[name].publish(messages.camera_info(stamp_ns, frame))
 
 

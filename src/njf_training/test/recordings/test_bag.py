@@ -106,6 +106,20 @@ def test_a_cut_file_gives_its_finished_chunks(writer: BagWriter, cut: int) -> No
 
 
 @pytest.mark.fault
+def test_bags_that_are_not_compressed_are_as_safe(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag", compress=False)
+    writer.add_topic(TOPIC, TYPE)
+    writer.write(TOPIC, 1, text("safe" * 100))
+    writer.flush()
+    assert contents(writer.folder) == (["safe" * 100], False)
+    assert b"safe" * 100 in writer.mcap.read_bytes()
+    writer.close()
+    assert contents(writer.folder) == (["safe" * 100], True)
+    with AnyReader([writer.folder]) as reader:
+        assert reader.message_count == 1
+
+
+@pytest.mark.fault
 def test_unflushed_messages_are_all_a_kill_loses(writer: BagWriter) -> None:
     writer.write(TOPIC, 1, text("safe"))
     writer.flush()

@@ -30,8 +30,11 @@ Start = Callable[..., subprocess.Popen[str]]
 def record(start_process: Start, robot_file: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the recorder's process."""
 
-    def start(output: Path, mode: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        output: Path, mode: str, transport: str = "raw", **options: Any
+    ) -> subprocess.Popen[str]:
         parameters = {"robot_file": robot_file, "output": output, "mode": mode}
+        parameters["image_transport"] = transport
         arguments = [a for k, v in parameters.items() for a in ("-p", f"{k}:={v}")]
         return start_process(MODULE, "--ros-args", *arguments, **options)
 
@@ -91,6 +94,22 @@ def test_stills_are_written_with_their_label(
     assert len(list(read_images(contents))) == 9
     assert counts(tmp_path / "bag")["/camera_0/image_raw"] == 3
     assert np.allclose(contents.cameras[2].T_world_camera[:3, 3], [0.2, 0, 1])
+
+
+def test_compressed_images_are_recorded_in_place_of_raw_ones(
+    fake_robot: Any,
+    record: Start,
+    capture: Callable[..., Any],
+    toy_picture: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    process = record(tmp_path / "bag", "stills", "compressed", stdout=subprocess.PIPE)
+    assert capture(0, 0)[0].success
+    finish(process)
+    assert counts(tmp_path / "bag")["/camera_1/image_raw/compressed"] == 1
+    assert counts(tmp_path / "bag")["/camera_1/image_raw"] == 0
+    images = {name: image for name, _, image in read_images(read_contents(tmp_path / "bag"))}
+    assert np.array_equal(images["camera_1"], toy_picture(1, fake_robot.position)[0])
 
 
 def test_a_silent_camera_is_named(
