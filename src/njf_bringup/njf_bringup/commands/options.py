@@ -29,3 +29,8 @@ ImageTransport = Annotated[
 ParamsFile = Annotated[
     MaybePath, typer.Option(exists=True, help="YAML file of ROS parameters that win.")
 ]
+Browser = Annotated[bool, typer.Option("--browser", help="Serve the browser page.")]
+BrowserHost = Annotated[
+    str, typer.Option(help="Address of the page; beyond localhost it needs a token.")
+]
+BrowserPort = Annotated[int, typer.Option(help="TCP port of the page.")]

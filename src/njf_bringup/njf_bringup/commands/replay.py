@@ -6,7 +6,15 @@ from typing import Annotated, Optional
 
 import typer
 
-from njf_bringup.commands.options import Checkpoint, ParamsFile, Robot, RunDir
+from njf_bringup.commands.options import (
+    Browser,
+    BrowserHost,
+    BrowserPort,
+    Checkpoint,
+    ParamsFile,
+    Robot,
+    RunDir,
+)
 
 
 def replay(
@@ -26,6 +34,9 @@ def replay(
     visualize: Annotated[
         bool, typer.Option(help="Offer pictures to RViz and Foxglove, made when watched.")
     ] = True,
+    browser: Browser = False,
+    browser_host: BrowserHost = "localhost",
+    browser_port: BrowserPort = 8080,
     run_dir: RunDir = Path("out/replay"),
     params_file: ParamsFile = None,
 ) -> None:
@@ -41,6 +52,9 @@ def replay(
         play_rate=rate,
         shadow_goal=goal,
         visualize=visualize,
+        browser=browser,
+        browser_host=browser_host,
+        browser_port=browser_port,
         run_dir=run_dir,
         params_file=params_file,
     )

@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from njf_bringup.commands.options import (
+    Browser,
+    BrowserHost,
+    BrowserPort,
     CameraPoses,
     Checkpoint,
     MaybePath,
@@ -30,11 +33,9 @@ def up(
     foxglove: Annotated[
         bool, typer.Option("--foxglove", help="Run foxglove_bridge (needs ROS 2).")
     ] = False,
-    browser: Annotated[bool, typer.Option("--browser", help="Serve the browser page.")] = False,
-    browser_host: Annotated[
-        str, typer.Option(help="Address of the page; beyond localhost it needs a token.")
-    ] = "localhost",
-    browser_port: Annotated[int, typer.Option(help="TCP port of the page.")] = 8080,
+    browser: Browser = False,
+    browser_host: BrowserHost = "localhost",
+    browser_port: BrowserPort = 8080,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure and publish, never move the robot.")
     ] = False,
