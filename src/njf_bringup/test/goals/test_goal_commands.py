@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from njf_bringup.cli import app
 from njf_bringup.commands.demonstrate import parse_points
+from njf_bringup.goals.picture import read_picture
 from njf_bringup.paths import root
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.video_file import write_video
@@ -37,7 +38,7 @@ def test_a_table_is_imported_listed_shown_and_deleted() -> None:
     assert "1 goals in goals/finger" in listed
     shown = njf("goal", "show", "swing").stdout
     assert "csv of finger, camera_0 320 x 240 px" in shown
-    assert cv2.imread("goals/finger/swing/picture.png").shape == (480, 640, 3)
+    assert read_picture(Path("goals/finger/swing/picture.png")).shape == (480, 640, 3)
     assert "deleted" in njf("goal", "delete", "swing").stdout
     assert "0 goals" in njf("goal", "list").stdout
 
@@ -71,6 +72,6 @@ def test_a_film_of_another_size_and_wrong_points_are_refused() -> None:
     for wrong in ("1", "a,b", "nan,2"):
         with pytest.raises(ConfigError, match="expected column,row of each point"):
             parse_points([wrong])
-    assert parse_points(["1,2 3,4.5", "6,7"]).tolist() == [[1, 2], [3, 4.5], [6, 7]]
+    np.testing.assert_array_equal(parse_points(["1,2 3,4.5", "6,7"]), [[1, 2], [3, 4.5], [6, 7]])
     assert parse_points([]) is None
     assert not Path("goals").exists()

@@ -72,7 +72,8 @@ def test_a_way_is_followed_from_where_it_begins(disc: Disc, wave: TaughtGoal) ->
     assert goal.kind == GOAL.DEMONSTRATION and (goal.timeout_s, outcome.legs) == (60.0, 1)
     assert goal.tolerance_px == pytest.approx(0.3) and len(goal.demonstration) == 600
     assert wave.paths is not None
-    np.testing.assert_allclose(goal.demonstration[-1].u_px, wave.paths.end.points[:, 0])
+    last = list(goal.demonstration)[-1]
+    np.testing.assert_allclose(last.u_px, wave.paths.end.points[:, 0])
     np.testing.assert_allclose(goal.tracks_now.u_px, wave.paths.start.points[:, 0] + 0.5, atol=0.3)
     assert goal.goal_image.width == 320
 

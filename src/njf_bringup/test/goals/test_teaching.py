@@ -96,6 +96,9 @@ def test_a_motion_that_is_filmed_is_followed(lab: Lab) -> None:
     assert status == 0 and said.startswith("CONVERGED: "), said
     assert lab.error_deg(end) < 1.5
     assert (lab.folder / "strip.png").exists()
+    status, said = lab.njf("goal", "run", "wave", "--timeout-s", "200")  # from its end
+    assert status == 0 and "going there first" in said, said
+    assert lab.error_deg(end) < 1.5
 
 
 def test_what_the_camera_sees_is_saved_and_gone_to(lab: Lab) -> None:
