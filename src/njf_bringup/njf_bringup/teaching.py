@@ -17,10 +17,9 @@ from jaxtyping import Float32, UInt8
 from tqdm import tqdm
 
 from njf_bringup.demo.results import Outcome, Picture
-from njf_bringup.goals.film import Image, demonstration
+from njf_bringup.goals.film import Demonstration, Image, demonstration
 from njf_bringup.goals.picture import write_strip
 from njf_bringup.goals.store import GoalStore
-from njf_bringup.goals.taught import TaughtGoal
 from njf_bringup.process import environment_defaults
 from njf_bringup.servo_progress import ServoProgress
 from njf_bringup.supervisor import interruptible
@@ -140,8 +139,8 @@ def taught_by(
     times_s: Sequence[float] | None,
     points_px: Float32[np.ndarray, "n 2"] | None,
     note: str,
-) -> TaughtGoal:
-    """The goal that a film shows, with progress.
+) -> Demonstration:
+    """What a film shows, with progress.
 
     Raises:
         DataError: the film is not of this camera's size, or too few points are seen to its end.

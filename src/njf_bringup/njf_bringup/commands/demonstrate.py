@@ -26,6 +26,8 @@ _Points = Annotated[
     typer.Option(help="Points u,v to follow in the first image [px]; default: on what moves."),
 ]
 
+_FEW = 0.3  # of the points that moved
+
 
 def demonstrate(
     name: Name,
@@ -56,13 +58,18 @@ def demonstrate(
         film, times_s = film_demonstration(store, name, Filming(seconds, run_dir, namespace))
         gap_s = max(after - before for before, after in pairwise(times_s))
         print(f"{len(times_s)} images in {times_s[-1]:.1f} s, {gap_s:.2f} s at most between two")
-    goal = taught_by(store, film, times_s, picked, note)
-    store.save(name, goal, force)
+    taught = taught_by(store, film, times_s, picked, note)
+    store.save(name, taught.goal, force)
     if video is None:
         film.unlink()
-    assert goal.paths is not None  # a demonstration has them
-    length_s = goal.paths.times_s[-1]
-    print(f"saved '{name}': {len(goal.paths.ids)} points followed for {length_s:.1f} s")
+    assert taught.goal.paths is not None  # a demonstration has them
+    length_s = taught.goal.paths.times_s[-1]
+    print(f"saved '{name}': {len(taught.goal.paths.ids)} points followed for {length_s:.1f} s")
+    if taught.kept < _FEW * taught.moving:
+        print(
+            f"warning: {taught.kept} of {taught.moving} points that moved are seen to the end. What "
+            "has none is not guided on its way; film a slower or shorter motion."
+        )
     print(f"{picture_of(store, name)} shows them; njf goal run {name} repeats the motion")
 
 

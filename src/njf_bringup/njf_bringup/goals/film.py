@@ -66,14 +66,29 @@ def look_through(images: Iterable[Image]) -> FilmFacts:
     return FilmFacts(first, last, count, changed)
 
 
+@dataclass(frozen=True)
+class Demonstration:
+    """What a film taught.
+
+    Attributes:
+        goal: the way of the points that were seen from its beginning to its end.
+        kept: how many those were, before some were left out for being more than enough.
+        moving: how many points moved at all; what has lost its points is not guided on its way.
+    """
+
+    goal: TaughtGoal
+    kept: int
+    moving: int
+
+
 def demonstration(
     video: Path,
     times_s: Sequence[float] | None = None,
     points_px: Float32[np.ndarray, "n 2"] | None = None,
     note: str = "",
     progress: Progress = lambda images, count: images,
-) -> TaughtGoal:
-    """The goal that a film shows.
+) -> Demonstration:
+    """What a film shows.
 
     Args:
         video: film of the control camera.
@@ -90,14 +105,16 @@ def demonstration(
     if points_px is None:
         begins = _picked(facts)
         frames, back_px = _there_and_back(video, facts.images, begins, progress)
-        useful = np.flatnonzero(moved(frames) & (back_px <= _BACK_PX))[:POINTS]
+        useful = np.flatnonzero(moved(frames) & frames[-1].visible & (back_px <= _BACK_PX))
     else:
         begins = _inside(facts.first, points_px)
         frames = track_video(progress(read_video(video), facts.images), begins, LucasKanadeTracker)
         useful = np.flatnonzero(frames[0].visible & frames[-1].visible)
     _require_enough(video, len(begins), len(useful))
-    paths = paths_of(stamps_s, [_some(tracks, useful) for tracks in frames])
-    return TaughtGoal("demonstration", facts.first, facts.last, paths, video, note)
+    chosen = useful[:POINTS] if points_px is None else useful
+    paths = paths_of(stamps_s, [_some(tracks, chosen) for tracks in frames])
+    goal = TaughtGoal("demonstration", facts.first, facts.last, paths, video, note)
+    return Demonstration(goal, len(useful), int(moved(frames).sum()))
 
 
 def _there_and_back(
@@ -127,11 +144,11 @@ def _there_and_back(
 
 
 def moved(frames: Sequence[Tracks]) -> Bool[np.ndarray, " n"]:
-    """Points that are seen in the last image and moved on the way."""
+    """Points that moved while they were seen."""
     points = np.stack([tracks.points for tracks in frames])
     seen = np.stack([tracks.visible for tracks in frames])
     way_px = np.where(seen, np.linalg.norm(points - points[0], axis=2), 0).max(axis=0)
-    return frames[-1].visible & (way_px >= _MOVED_PX)
+    return way_px >= _MOVED_PX
 
 
 def _picked(facts: FilmFacts) -> Float32[np.ndarray, "n 2"]:

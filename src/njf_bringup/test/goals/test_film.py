@@ -30,7 +30,9 @@ def errors_px(goal: TaughtGoal, T: np.ndarray) -> np.ndarray:
 
 
 def test_points_on_what_moves_are_followed_to_the_end(video: Path, motion) -> None:
-    goal = demonstration(video, note="a turn")
+    taught = demonstration(video, note="a turn")
+    goal = taught.goal
+    assert taught.moving >= taught.kept >= 0.3 * taught.moving
     assert goal.paths is not None and goal.video == video and goal.note == "a turn"
     assert 20 < len(goal.paths.ids) <= POINTS
     assert np.median(errors_px(goal, motion(ANGLES[-1], SHIFTS[-1]))) < 0.5
@@ -45,7 +47,7 @@ def test_points_on_what_moves_are_followed_to_the_end(video: Path, motion) -> No
 def test_points_that_are_named_are_followed_and_times_are_kept(video: Path, motion) -> None:
     points = np.array([[100, 110], [120, 110], [100, 130], [120, 130]], np.float32)
     times_s = [0.1 * index**1.1 for index in range(16)]
-    goal = demonstration(video, times_s, points)
+    goal = demonstration(video, times_s, points).goal
     assert goal.paths is not None
     np.testing.assert_array_equal(goal.paths.start.points, points)
     np.testing.assert_array_equal(goal.paths.times_s, times_s)
