@@ -1,5 +1,6 @@
 """The one way a node process starts and ends."""
 
+import gc
 import signal
 import sys
 import time
@@ -34,6 +35,7 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, outlives: 
     node, executor = None, SingleThreadedExecutor()
     try:
         node = make_node()
+        _set_imports_aside()
         executor.add_node(node)
         executor.spin()
     except ExternalShutdownException:
@@ -54,6 +56,17 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, outlives: 
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _set_imports_aside() -> None:
+    """Let the garbage collector look at what a node makes, not at all that it imported.
+
+    With hundreds of thousands of imported objects, Python looks for cycles once in many minutes: so
+    long dead goals hold their images, and then the loop stands still for as long as it looks.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()  # resets what Python believes to be long-lived
 
 
 def _go_on(node: Node, executor: SingleThreadedExecutor, topic: str) -> None:
