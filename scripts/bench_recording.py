@@ -32,8 +32,6 @@ from njf_bringup.up import use_private_domain
 from njf_perception.cameras.base import CameraSource, Grabbed
 from njf_perception.cameras.freshness import Instant
 from njf_perception.image_compression import Compression, compress_depth, compress_image
-from njf_training.bag import report_file
-from njf_training.recording.bag_report import BagReport
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 640, 480
@@ -179,7 +177,6 @@ def judged(bag: Path, count: int, rate_hz: float, camera_cores: float, cores: fl
     from njf_perception.bag import BagReader, header_stamp_ns
     from njf_training.recording.topics import camera_of
 
-    report = BagReport.load(report_file(bag))
     stamps: dict[str, list[int]] = {}
     skipped: dict[str, list[tuple[int, int]]] = {}  # (time [ns], so far) per camera
     reader = BagReader(bag)
@@ -193,20 +190,22 @@ def judged(bag: Path, count: int, rate_hz: float, camera_cores: float, cores: fl
                 if "skipped" in values:
                     told = (message.time_ns, int(values["skipped"]))
                     skipped.setdefault(status.hardware_id, []).append(told)
-    missing, images = 0, 0
     begin_ns = max(found[0] for found in stamps.values()) + int(COUNTED_S * 1e9)
-    counted = [[n for when, n in told if when >= begin_ns] for told in skipped.values()]
-    late = sum(numbers[-1] - numbers[0] for numbers in counted if numbers)
-    for found in stamps.values():
-        kept = np.array([stamp for stamp in found if stamp >= begin_ns])
-        images += len(kept)
-        missing += max(0, round((kept[-1] - kept[0]) * 1e-9 * rate_hz) + 1 - len(kept))
+    late, lost, images = 0, 0, 0
+    for name, found in stamps.items():
+        # From the camera's first to its last word about itself, within which both counts are known.
+        told = [(when, number) for when, number in skipped[name] if when >= begin_ns]
+        kept = np.array([stamp for stamp in found if told[0][0] <= stamp <= told[-1][0]])
+        missing = round((kept[-1] - kept[0]) * 1e-9 * rate_hz) + 1 - len(kept)
+        unsent = told[-1][1] - told[0][1]
+        images, late = images + len(kept), late + unsent
+        lost += max(0, missing - unsent)
     written = bag.joinpath(f"{bag.name}.mcap").stat().st_size
-    duration_s = report.duration_s
+    first_ns, last_ns = min(s[0] for s in stamps.values()), max(s[-1] for s in stamps.values())
+    duration_s = (last_ns - first_ns) * 1e-9
     assert len(stamps) == count
-    lost = max(0, missing - late)
     mb_per_s = written / duration_s / 1e6
-    return Line(count, duration_s, images, min(late, missing), lost, mb_per_s, camera_cores, cores)
+    return Line(count, duration_s, images, late, lost, mb_per_s, camera_cores, cores)
 
 
 def sizes() -> str:
@@ -249,6 +248,7 @@ def main() -> int:
     parser.add_argument("--rate-hz", type=float, default=30.0, help="of every camera [Hz]")
     parser.add_argument("--transport", default="compressed", choices=["raw", "compressed"])
     parser.add_argument("--out", type=Path, help="JSON of the figures")
+    parser.add_argument("--keep", type=Path, help="folder for the bags, which are removed else")
     parser.add_argument("--sizes", action="store_true", help="only bytes and time per image")
     parser.add_argument("--camera", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -264,7 +264,8 @@ def main() -> int:
     )
     print(f"load before: {os.getloadavg()[0]:.1f}\n{HEAD}", flush=True)
     lines = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = options.keep or temporary
         for count in map(int, options.cameras.split(",")):
             found = measure(
                 count, options.rate_hz, options.seconds, options.transport, Path(scratch)

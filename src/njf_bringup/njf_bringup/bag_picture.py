@@ -57,12 +57,11 @@ def _sync(axes: Axes, statistics: BagStatistics) -> None:
         axes.hist(errors_ms, bins=40, color=NOW)
         axes.axvline(float(np.percentile(errors_ms, 95)), color=GOAL, lw=1)
         axes.annotate(
-            "p95",
+            " p95",
             (float(np.percentile(errors_ms, 95)), 0.97),
             xycoords=("data", "axes fraction"),
             color=GOAL,
             fontsize=8,
-            ha="right",
             va="top",
         )
     plain(axes)

@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PointStamped, PoseArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
@@ -43,6 +43,7 @@ TYPES = {
     "njf_msgs/msg/SafetyState": SafetyState,
 }
 DEADLINE_CHECK_S = 0.05
+IMAGE_DEPTH = 30  # a second of a camera: so long the recorder may be kept from its work
 
 
 @dataclass
@@ -103,7 +104,7 @@ class Recorder(Node):
     def _subscribe(self, topic: Topic) -> None:
         qos = QoSProfile(depth=10)
         if topic.kind == "image":
-            qos = qos_profile_sensor_data
+            qos = QoSProfile(depth=IMAGE_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
         elif topic.kind == "latched":
             qos = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         callback = self._callback(topic)

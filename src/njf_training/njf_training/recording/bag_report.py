@@ -27,7 +27,8 @@ class TopicReport:
     Attributes:
         rate_hz: one through the median distance of its stamps, or what was expected; None where
             that says nothing.
-        gaps, missing: longer pauses, and about how many messages would have filled them.
+        gaps, missing: longer pauses, and about how many messages would have filled them that did
+            not come in a hurry afterwards.
         repeated: stamps that came twice or ran backwards.
         unchanged: images of the same bytes as the one before.
         dropped: what the recorder received and could not write in time.
@@ -249,7 +250,9 @@ def _topic(
             period_s = 1 / expected_hz if expected_hz else float(np.median(between_s))
             pauses = between_s[between_s > _GAP * period_s]
             rate, gaps = 1 / period_s, len(pauses)
-            missing = int((np.rint(pauses / period_s) - 1).sum())
+            # A late message whose followers came close behind left none out.
+            hurried = int((between_s < period_s / 2).sum())
+            missing = max(0, int((np.rint(pauses / period_s) - 1).sum()) - hurried)
     return TopicReport(
         topic=name,
         type_name=count.type_name,

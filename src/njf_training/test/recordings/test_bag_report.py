@@ -94,6 +94,14 @@ def test_gaps_are_counted_with_what_would_have_filled_them(stream: Stream) -> No
     assert stream.report(camera_0=5).missing_images == 9
 
 
+def test_a_late_image_is_not_a_missing_one(stream: Stream) -> None:
+    stamps = [PERIOD_NS * i for i in range(40)]
+    stamps[20] = stamps[21] - 5_000_000
+    stream.images("camera_0", stamps)
+    found = of(stream.report(), "/camera_0/image_raw")
+    assert (found.gaps, found.missing) == (1, 0)
+
+
 def test_the_expected_rate_shows_a_camera_that_sends_every_second_image(stream: Stream) -> None:
     stream.images("camera_0", [2 * PERIOD_NS * i for i in range(20)])
     assert of(stream.report(), "/camera_0/image_raw").missing == 0
