@@ -67,8 +67,8 @@ def demonstrate(
     print(f"saved '{name}': {len(taught.goal.paths.ids)} points followed for {length_s:.1f} s")
     if taught.kept < _FEW * taught.moving:
         print(
-            f"warning: {taught.kept} of {taught.moving} points that moved are seen to the end. What "
-            "has none is not guided on its way; film a slower or shorter motion."
+            f"warning: {taught.kept} of {taught.moving} points that moved are seen to the end. "
+            "What has none is not guided on its way; film a slower or shorter motion."
         )
     print(f"{picture_of(store, name)} shows them; njf goal run {name} repeats the motion")
 
