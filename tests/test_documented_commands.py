@@ -15,7 +15,7 @@ LOOKS_LIKE_A_COMMAND = re.compile(
     r"^(\$ )?(njf|make|ros2|python3?|pip|docker|sudo|colcon|rosdep|torchrun)\s", re.MULTILINE
 )
 TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
-# The test that runs a verb, with what the documents say or with less of it.
+# The test that runs a verb of njf, a module or a script, as the documents do or with less to do.
 RUN_BY = {
     "up": "test_verbs.py::test_a_running_graph_is_recorded_and_stopped",
     "demo": "test_demo.py::test_the_robot_reaches_its_goals",
@@ -46,6 +46,14 @@ RUN_BY = {
     "goal show": "test_goal_commands.py::test_a_table_is_imported_listed_shown_and_deleted",
     "goal delete": "test_goal_commands.py::test_a_table_is_imported_listed_shown_and_deleted",
     "estop": "test_verbs.py::test_a_running_graph_is_recorded_and_stopped",
+    "njf_control.nodes.driver": "test_driver_process.py::test_a_signal_ends_with_torque_off",
+    "njf_perception.nodes.camera": (
+        "test_camera_node.py::test_process_without_its_device_says_so_and_ends"
+    ),
+    "njf_training.reference": "test_reference.py::test_older_checkpoints_get_theirs",
+    "njf_training.train": "test_train_distributed.py::test_two_processes_train_as_one",
+    "scripts/calibration_accuracy.py": "test_verbs.py::test_a_rig_is_rendered_and_calibrated",
+    "scripts/bench_recording.py": "test_verbs.py::test_sizes_of_compressed_images_are_told",
 }
 
 
@@ -70,8 +78,8 @@ def test_every_block_of_commands_says_that_it_is_one(page: Path) -> None:
             )
 
 
-def documented_verbs() -> dict[str, str]:
-    """Verbs of njf that the documents name, each with one place."""
+def documented_programs() -> dict[str, str]:
+    """Verbs of njf, modules and scripts that the documents name, each with one place."""
     lines = [
         (place(page, block.line), words)
         for page in PAGES
@@ -79,18 +87,29 @@ def documented_verbs() -> dict[str, str]:
         for _, words in (commands(block.text) if block.language == "sh" else [])
     ]
     lines += [(place(page, line), text.split()) for page in PAGES for line, text in spans(page)]
-    return {njf.split(words[1:])[0]: where for where, words in lines if words[0] == "njf"}
+    return {name: where for where, words in lines if (name := program(words))}
 
 
-def test_a_test_runs_every_verb_that_is_documented() -> None:
-    for verb, where in documented_verbs().items():
-        if verb in njf.VERBS:
-            assert verb in RUN_BY, f"{where}: which test runs `njf {verb}`? Add it to RUN_BY"
+def program(words: list[str]) -> str:
+    """What a command runs of ours; nothing for `njf goal`, which is a group of verbs."""
+    if words[0] == "njf":
+        verb = njf.split(words[1:])[0]
+        return verb if verb in njf.VERBS else ""
+    if words[0] in ("python", "python3", "torchrun"):
+        own = [w for w in words[1:] if w.startswith(("njf_", "scripts/"))]
+        return own[0] if own else ""
+    return ""
+
+
+def test_a_test_runs_every_program_that_is_documented() -> None:
+    documented = documented_programs()
+    assert len(documented) > len(njf.VERBS) / 2
+    for name, where in documented.items():
+        assert name in RUN_BY, f"{where}: which test runs `{name}`? Add it to RUN_BY"
     files = [*ROOT.glob("src/*/test/**/test_*.py"), *ROOT.glob("tests/test_*.py")]
     known = {f"{f.name}::{test}" for f in files for test in TEST.findall(f.read_text())}
-    for verb, test in RUN_BY.items():
-        assert verb in njf.VERBS, f"RUN_BY has '{verb}', which njf has not"
-        assert test in known, f"`njf {verb}` should be run by {test}, which does not exist"
+    for name, test in RUN_BY.items():
+        assert test in known, f"`{name}` should be run by {test}, which does not exist"
 
 
 def settings() -> list[tuple[str, str, dict]]:

@@ -15,6 +15,7 @@ from njf_training.dataset import Dataset
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
+ROOT = Path(__file__).parents[1]
 STATES = 12
 
 
@@ -88,3 +89,22 @@ def test_the_doctor_looks_at_everything(tmp_path: Path) -> None:
     assert len(lines) > 10
     assert (answer.returncode, bool(failed)) in [(0, False), (1, True)], answer.stdout
     assert verdict == (f"{len(failed)} of the checks failed." if failed else "all is well.")
+
+
+def script(name: str, *arguments: str) -> str:
+    """Run a script of the documents; what it says."""
+    command = [sys.executable, str(ROOT / "scripts" / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_rig_is_rendered_and_calibrated(tmp_path: Path) -> None:
+    size = ("--cameras", "3", "--instants", "8", "--seed", "0")
+    said = script("calibration_accuracy.py", "--out", str(tmp_path / "rig"), *size)
+    (median_mm,) = re.findall(r"corners \+ 0.0 px: position median (\S+) mm", said)
+    assert float(median_mm) < 2.0
+
+
+def test_sizes_of_compressed_images_are_told() -> None:
+    assert "| JPEG 95 |" in script("bench_recording.py", "--sizes")

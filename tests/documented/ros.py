@@ -26,7 +26,7 @@ def check(words: list[str]) -> None:
     if verb == "launch":
         _launch(rest)
     elif verb == "run":
-        run(*rest[:2], rest[2:])
+        run(rest[0], rest[1], rest[2:])
     elif verb in ("topic", "lifecycle", "param", "service", "action") and len(rest) >= 2:
         _NAMED[verb](rest[1], rest[2:])
     elif len(words) > 1 and not (verb == "param" and len(rest) == 1):
