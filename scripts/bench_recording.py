@@ -242,7 +242,7 @@ def per_image(work: list) -> tuple[float, float]:
 
 def main() -> int:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cameras", default="1,2,4,6,8,10,12", help="numbers of cameras to try")
     parser.add_argument("--seconds", type=float, default=20.0, help="to record each [s]")
     parser.add_argument("--rate-hz", type=float, default=30.0, help="of every camera [Hz]")

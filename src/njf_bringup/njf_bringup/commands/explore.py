@@ -7,6 +7,7 @@ import typer
 
 from njf_bringup.commands.options import (
     CameraPoses,
+    ImageTransport,
     MaybePath,
     ParamsFile,
     Robot,
@@ -22,6 +23,7 @@ def explore(
     states: Annotated[int, typer.Option(min=1, help="Settled states to visit.")] = 1200,
     out: Annotated[MaybePath, typer.Option(help="Bag; default data/<robot>/bag.")] = None,
     seed: Seed = 0,
+    image_transport: ImageTransport = "raw",
     run_dir: RunDir = Path("out/explore"),
     params_file: ParamsFile = None,
     camera_poses: CameraPoses = None,
@@ -30,7 +32,7 @@ def explore(
     from njf_bringup.paths import data_folder
 
     bag = out or data_folder(robot) / "bag"
-    explore_into(bag, robot, sim, states, seed, run_dir, params_file, camera_poses)
+    explore_into(bag, robot, sim, states, seed, run_dir, params_file, camera_poses, image_transport)
 
 
 def explore_into(
@@ -42,6 +44,7 @@ def explore_into(
     run_dir: Path,
     params_file: Path | None = None,
     camera_poses: Path | None = None,
+    image_transport: str = "raw",
 ) -> None:
     """Explore into `bag`, which must not exist yet."""
     from njf_bringup.up import resolve_options, running, use_private_domain
@@ -57,6 +60,7 @@ def explore_into(
         states=states,
         seed=seed,
         bag=bag,
+        image_transport=image_transport,
         run_dir=run_dir,
         params_file=params_file,
         camera_poses=camera_poses,

@@ -64,27 +64,30 @@ class ShadowNode(GuardedLifecycleNode):
         self._active = False
         return super().on_deactivate(state)
 
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
     def destroy_node(self) -> None:
         """Tell the score on every path out."""
         found, self._run = self._run, None
         try:
             if found is not None and found.encodings:
                 print(found.text(), flush=True)
-                output = self.get_parameter("output").value
+                output = self._value("output")
                 if output:
                     write_json(Path(output), found.figures())
         finally:
             super().destroy_node()
 
     def _configure(self) -> None:
-        wish = self.get_parameter("goal").value
+        wish = self._value("goal")
         if wish not in GOALS:
             raise ConfigError(f"goal is '{wish}'; expected {' or '.join(GOALS)}. Choose one.")
-        robot = load_robot(self.get_parameter("robot_file").value)
+        robot = load_robot(self._value("robot_file"))
         camera = robot.control_camera.name
         if wish == "last":
-            timeout_s = self.get_parameter("goal_timeout").value
-            bag = Path(self.get_parameter("bag").value)
+            timeout_s = self._value("goal_timeout")
+            bag = Path(self._value("bag"))
             self._goal = image_goal(last_image(bag, robot), Header(), timeout_s)
         self._run = score = ShadowRun((robot.upper - robot.lower) / 2)
         self._client = ThreadSafeActionClient(self, VisualServo, "visual_servo")
@@ -103,12 +106,12 @@ class ShadowNode(GuardedLifecycleNode):
         )
 
     def _on_image(self, msg: Image) -> None:
-        ready = self._active and not self._busy and self._goal is not None
-        if not ready or not self._client.server_is_ready():
+        goal = self._goal
+        if goal is None or not self._active or self._busy or not self._client.server_is_ready():
             return
         self._busy = True
-        self._goal.header = msg.header
-        self._client.send_goal_async(self._goal).add_done_callback(self._on_answer)
+        goal.header = msg.header
+        self._client.send_goal_async(goal).add_done_callback(self._on_answer)
 
     def _on_answer(self, sent: Future) -> None:
         handle: Any = sent.result()

@@ -71,18 +71,21 @@ class PlayerNode(GuardedLifecycleNode):
         self._stop()
         return super().on_deactivate(state)
 
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
     def destroy_node(self) -> None:
         """Stop playing on every path out."""
         self._stop()
         super().destroy_node()
 
     def _configure(self) -> None:
-        bag = self.get_parameter("bag").value
+        bag = self._value("bag")
         if not bag:
             raise ConfigError("bag is empty; expected a bag to play. Pass it.")
         path = Path(bag)
-        robot = load_robot(self.get_parameter("robot_file").value)
-        rate = self.get_parameter("rate").value
+        robot = load_robot(self._value("robot_file"))
+        rate = self._value("rate")
         self._playback = Playback(path, robot, rate)
         self._image_name = f"{robot.control_camera.name}/image_raw"
         for name, type_name in self._playback.types.items():
@@ -111,7 +114,7 @@ class PlayerNode(GuardedLifecycleNode):
         self._ended = not self._stopping.is_set()
 
     def _wait_for_readers(self) -> None:
-        deadline_s = time.monotonic() + self.get_parameter("patience").value
+        deadline_s = time.monotonic() + self._value("patience")
         images = self._outputs[self._image_name]
         while images.get_subscription_count() == 0 and time.monotonic() < deadline_s:
             if self._stopping.wait(_END_CHECK_S):
@@ -119,7 +122,7 @@ class PlayerNode(GuardedLifecycleNode):
 
     def _wait_for(self, due: Due, begin_s: float) -> bool:
         """Until a message is due, with a clock that goes on; False when told to stop."""
-        rate = self.get_parameter("rate").value
+        rate = self._value("rate")
         while not self._stopping.is_set():
             left_s = begin_s + due.after_s - time.monotonic()
             if left_s <= 0:

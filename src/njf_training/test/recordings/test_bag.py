@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import ConnectionExtRosbag2
+from rosbags.typesys import Stores, get_typestore
 
 from njf_perception.bag import BagReader
 from njf_perception.errors import ConfigError, DataError
+from njf_perception.image_compression import Compression
 from njf_training import bag as bag_module
 from njf_training.bag import BagWriter, message_types, repair, single_file
 
@@ -67,6 +70,37 @@ def test_mcap_and_rosbags_open_folder_and_file(make_bag: Callable[..., Path]) ->
     assert summary is not None and summary.statistics is not None
     assert summary.statistics.message_count == expected
     assert marks[0].camera_names == ["camera_0", "camera_1", "camera_2"]
+
+
+@pytest.mark.parametrize("how", [None, Compression("jpeg")], ids=["raw", "compressed"])
+def test_every_type_decodes_with_the_schemas_in_the_bag(
+    make_bag: Callable[..., Path], toy_depth_mm: Callable[..., Any], how: Compression | None
+) -> None:
+    """Libraries that know nothing of this project, nor where a type is defined."""
+    bag = make_bag(trajectories=1, depth=toy_depth_mm, compression=how)
+    expected = {
+        "sensor_msgs/msg/Image" if how is None else "sensor_msgs/msg/CompressedImage",
+        "sensor_msgs/msg/CameraInfo",
+        "tf2_msgs/msg/TFMessage",
+        "njf_msgs/msg/CommandApplied",
+        "njf_msgs/msg/CaptureMark",
+        "std_msgs/msg/String",
+    }
+    by_mcap: dict[str, list[Any]] = {}
+    with (bag / "bag.mcap").open("rb") as stream:
+        mcap = make_reader(stream, decoder_factories=[DecoderFactory()])
+        for schema, _, _, message in mcap.iter_decoded_messages():
+            by_mcap.setdefault(schema.name if schema else "", []).append(message)
+    with AnyReader([bag], default_typestore=get_typestore(Stores.EMPTY)) as reader:
+        by_rosbags = {
+            c.msgtype: reader.deserialize(data, c.msgtype) for c, _, data in reader.messages()
+        }
+    assert expected <= set(by_mcap) and expected <= set(by_rosbags)
+    (first, *_) = by_mcap["sensor_msgs/msg/CameraInfo"]
+    assert (first.width, first.k[2]) == (112, 55.5)
+    (transforms,) = by_mcap["tf2_msgs/msg/TFMessage"]
+    assert transforms.transforms[0].child_frame_id == "rig"
+    assert by_rosbags["njf_msgs/msg/CommandApplied"].channel_names == ["slide_x", "slide_y"]
 
 
 def test_latched_topics_say_so_for_replay(writer: BagWriter) -> None:
