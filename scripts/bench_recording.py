@@ -87,35 +87,46 @@ def run_camera(name: str, rate_hz: float) -> int:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Processor time [s] of all cameras and of the recorder between two times."""
+
+    begin_ns: int
+    end_ns: int
+    cameras_s: float
+    recorder_s: float
+
+
+@dataclass(frozen=True)
 class Line:
     """One number of cameras.
 
     Attributes:
         late: images that the camera nodes had no time for.
         lost: images that were sent and are not in the bag.
-        camera_cores, recorder_cores: processor time per second, of all cameras and the recorder.
+        cores: processor time per second, of all cameras and the recorder.
+        camera_ms, recorder_ms: processor time per recorded image, of its camera and the recorder.
     """
 
     cameras: int
-    seconds: float
     images: int
     late: int
     lost: int
     mb_per_s: float
-    camera_cores: float
-    recorder_cores: float
+    cores: float
+    camera_ms: float
+    recorder_ms: float
 
     def text(self) -> str:
         """A row of the table."""
         return (
             f"| {self.cameras} | {self.images} | {self.late} | {self.lost} | {self.mb_per_s:.1f} | "
-            f"{self.camera_cores:.2f} | {self.recorder_cores:.2f} |"
+            f"{self.cores:.2f} | {self.camera_ms:.1f} + {self.recorder_ms:.1f} |"
         )
 
 
 HEAD = (
-    "| cameras | images recorded | too late to be sent | lost | MB/s on disk | cores: cameras | "
-    "recorder |\n|---|---|---|---|---|---|---|"
+    "| cameras | images recorded | too late to be sent | lost | MB/s on disk | cores | "
+    "CPU ms per image: camera + recorder |\n|---|---|---|---|---|---|---|"
 )
 
 
@@ -134,17 +145,15 @@ def measure(count: int, rate_hz: float, seconds: float, transport: str, scratch:
     try:
         data = bag / f"{bag.name}.mcap"
         wait_for_images(data, count)
-        before, begin_s = cpu(cameras), time.monotonic()
-        (recorder_before,) = cpu([recorder])
+        before, begin_ns = [*cpu(cameras), *cpu([recorder])], time.time_ns()
         time.sleep(seconds)
-        elapsed_s = time.monotonic() - begin_s
-        camera_cores = float(np.subtract(cpu(cameras), before).sum()) / elapsed_s
-        recorder_cores = (cpu([recorder])[0] - recorder_before) / elapsed_s
+        spent_s = np.subtract([*cpu(cameras), *cpu([recorder])], before)
+        spent = Spent(begin_ns, time.time_ns(), float(spent_s[:-1].sum()), float(spent_s[-1]))
     finally:
         for process in (recorder, *cameras):
             process.send_signal(signal.SIGINT)
             process.wait(DOWN_TIMEOUT_S)
-    return judged(bag, count, rate_hz, camera_cores, recorder_cores)
+    return judged(bag, count, rate_hz, spent)
 
 
 def robot_file(path: Path, names: Sequence[str]) -> Path:
@@ -172,7 +181,7 @@ def cpu(processes: Sequence[subprocess.Popen]) -> list[float]:
     return [usage.cpu_s if usage else 0.0 for usage in found]
 
 
-def judged(bag: Path, count: int, rate_hz: float, camera_cores: float, cores: float) -> Line:
+def judged(bag: Path, count: int, rate_hz: float, spent: Spent) -> Line:
     """What the stamps say: a camera's images were due at an exact rate, and numbered by it."""
     from njf_perception.bag import BagReader, header_stamp_ns
     from njf_training.recording.topics import camera_of
@@ -205,7 +214,19 @@ def judged(bag: Path, count: int, rate_hz: float, camera_cores: float, cores: fl
     duration_s = (last_ns - first_ns) * 1e-9
     assert len(stamps) == count
     mb_per_s = written / duration_s / 1e6
-    return Line(count, duration_s, images, late, lost, mb_per_s, camera_cores, cores)
+    every = np.concatenate(list(stamps.values()))
+    during = int(((every >= spent.begin_ns) & (every <= spent.end_ns)).sum())
+    seconds, per_image_ms = (spent.end_ns - spent.begin_ns) * 1e-9, 1e3 / max(during, 1)
+    return Line(
+        cameras=count,
+        images=images,
+        late=late,
+        lost=lost,
+        mb_per_s=mb_per_s,
+        cores=(spent.cameras_s + spent.recorder_s) / seconds,
+        camera_ms=spent.cameras_s * per_image_ms,
+        recorder_ms=spent.recorder_s * per_image_ms,
+    )
 
 
 def sizes() -> str:
