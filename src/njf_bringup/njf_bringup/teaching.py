@@ -114,7 +114,7 @@ def film_demonstration(store: GoalStore, name: str, options: Filming) -> tuple[P
     with (
         interruptible(),
         Onlooker(store.robot, namespace=options.namespace) as client,
-        _stop_asked() as asked,
+        stop_asked() as asked,
         tqdm(desc="filming", unit=" images") as bar,
     ):
         seconds, began_s = options.seconds, time.monotonic()
@@ -165,7 +165,7 @@ def taught_by(
 
 
 @contextmanager
-def _stop_asked() -> Iterator[Callable[[], bool]]:
+def stop_asked() -> Iterator[Callable[[], bool]]:
     """Whether somebody has pressed Enter or Ctrl-C; Ctrl-C interrupts nothing here."""
     asked, at_terminal = threading.Event(), sys.stdin is not None and sys.stdin.isatty()
     before = signal.signal(signal.SIGINT, lambda number, frame: asked.set())
