@@ -45,6 +45,7 @@ class Supervisor:
             a process with ROS threads must not fork. It gets a function to call while waiting,
             which raises when a node has died.
         startup_timeout_s: patience with each node and transition [s].
+        patience: with nodes that are told to end, times that of `ESCALATION`.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Supervisor:
         graph: ResolvedGraph,
         make_lifecycle: Callable[[Callable[[], None]], Lifecycle],
         startup_timeout_s: float = 60.0,
+        patience: float = 1.0,
     ) -> None:
         self._graph = graph
         self._make_lifecycle = make_lifecycle
         self._startup_timeout_s = startup_timeout_s
+        self._patience = patience
         self._lifecycle: Lifecycle | None = None
         self._active: list[NodeSpec] = []
         self._stopping = False
@@ -102,7 +105,7 @@ class Supervisor:
             time.sleep(poll_s)
 
     def stop(self) -> None:
-        """Make the robot safe, then end all processes; at most 5 s."""
+        """Make the robot safe, then end all processes; at most 5 s, with patience more."""
         self._stopping = True
         running = [p for p in self.processes.values() if p.exit_code is None]
         try:
@@ -111,7 +114,7 @@ class Supervisor:
             for number, patience_s in ESCALATION:
                 for process in sorted(running, key=lambda p: not p.spec.stops_first):
                     process.send(number)
-                if _ended(running, patience_s):
+                if _ended(running, patience_s * self._patience):
                     break
             if self._lifecycle is not None:
                 self._lifecycle.close()

@@ -32,8 +32,8 @@ def join_graph(graph: ResolvedGraph) -> None:
 
 
 @contextmanager
-def running(graph: ResolvedGraph) -> Iterator[Supervisor]:
-    """All nodes of `graph` up and active; all ended at the end.
+def running(graph: ResolvedGraph, patience: float = 1.0) -> Iterator[Supervisor]:
+    """All nodes of `graph` up and active; all ended at the end, with `patience` times 4 s for it.
 
     Raises:
         NodeDiedError, StartupError, StoppedError: and everything has been stopped.
@@ -43,7 +43,7 @@ def running(graph: ResolvedGraph) -> Iterator[Supervisor]:
 
     names = ", ".join(node.name for node in graph.nodes)
     print(f"starting {names} (logs: {graph.run_dir}/logs)", flush=True)
-    with interruptible(), Supervisor(graph, RosLifecycle) as supervisor:
+    with interruptible(), Supervisor(graph, RosLifecycle, patience=patience) as supervisor:
         yield supervisor
 
 

@@ -1,5 +1,6 @@
 """`njf record`: record a graph that is already running."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,15 @@ def record(
     graph = resolve_options(
         robot=robot, record=mode, bag=out, image_transport=image_transport, run_dir=run_dir
     )
+    folder = out.with_suffix("") if out.suffix == ".mcap" else out  # a file is made at the end
+    if folder.exists() or out.exists():
+        raise DataError(f"{out} exists already. Remove it or choose another --out.")
     try:
-        with running(graph.only("recorder")) as supervisor:
+        # A robot is not waiting for it, and a bag that is not closed is one to be repaired.
+        with running(graph.only("recorder"), patience=10.0) as supervisor:
+            while not folder.exists():  # the node is on its way
+                supervisor.check()
+                time.sleep(0.05)
             print("recording. Ctrl-C finishes the bag.", flush=True)
             supervisor.wait()
     except StoppedError:
