@@ -18,6 +18,7 @@ from njf_perception.nodes.services import call, handshake
 
 _ANSWER_S = 3.0  # for the server to appear, and to answer
 _POLL_S = 0.02
+_REPEAT_S = 1.0  # a goal that goes on is cancelled again
 
 
 class GoalSender:
@@ -34,6 +35,7 @@ class GoalSender:
         # Any goal is to be stopped, also one that somebody else has sent.
         self._cancel = node.create_client(CancelGoal, "visual_servo/_action/cancel_goal")
         self._handle: ClientGoalHandle | None = None
+        self._abandoned_s = 0.0
         self._sending = threading.Lock()
 
     @property
@@ -75,8 +77,9 @@ class GoalSender:
 
     def abandon(self, why: str) -> None:
         """Cancel our own goal, without waiting; from the thread that spins the node."""
-        handle = self._handle
-        if handle is not None:
+        handle, now_s = self._handle, time.monotonic()
+        if handle is not None and now_s - self._abandoned_s > _REPEAT_S:
+            self._abandoned_s = now_s
             self._node.get_logger().warning(f"the goal is cancelled: {why}")
             handle.cancel_goal_async()
 

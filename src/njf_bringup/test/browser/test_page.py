@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
+from action_msgs.msg import GoalStatus, GoalStatusArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
@@ -66,6 +67,7 @@ class Witness:
             (JacobianField, "jacobian_field", 1),
             (CommandApplied, "command_applied", 10),
             (SafetyState, "safety_state", latched),
+            (GoalStatusArray, "visual_servo/_action/status", latched),
         ]:
             self.node.create_subscription(kind, topic, self._keep, qos)
         self._servo = AsyncParameterClient(self.node, "jacobian_field")
@@ -84,7 +86,10 @@ class Witness:
         return np.array([by_name[name] for name in self.robot.channel_names])
 
     def reachable_drag(self, command: list[float]) -> tuple[np.ndarray, np.ndarray]:
-        """A spot and where the model says a command in half ranges brings it [px]."""
+        """A spot and where the model says a command in half ranges brings it [px].
+
+        To first order: a straight finger reaches a little less far than it says, so ask for little.
+        """
         half_range = (self.robot.upper - self.robot.lower) / 2
         camera = camera_from_info(self.said[CameraInfo], "camera")
         field = field_from_msg(self.said[JacobianField], self.robot.channel_names, half_range)
@@ -165,8 +170,13 @@ def picture_of(page: Any, name: str) -> np.ndarray:
 
 
 def wait_for_text(page: Any, name: str, text: str) -> str:
-    page.get_by_test_id(name).filter(has_text=text).wait_for()
-    return page.get_by_test_id(name).inner_text()
+    deadline_s, seen = time.monotonic() + PATIENCE_MS / 1000, ""
+    while text not in seen:
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"waited in vain for '{text}'; {name} says '{seen}'")
+        page.wait_for_timeout(200)
+        seen = page.get_by_test_id(name).inner_text()
+    return seen
 
 
 def drag(page: Any, begin: np.ndarray, end: np.ndarray) -> None:
@@ -181,13 +191,13 @@ def drag(page: Any, begin: np.ndarray, end: np.ndarray) -> None:
 
 
 def start_slow_goal(page: Any, witness: Witness, wait_until: Callable) -> None:
-    """A goal that would take minutes. What an earlier attempt has left is put right first."""
+    """A goal that takes many seconds. What an earlier attempt has left is put right first."""
     if page.get_by_test_id("reset").is_visible():
         page.get_by_test_id("reset").click()
     if page.get_by_test_id("clear").is_enabled():
         page.get_by_test_id("clear").click()
-    witness.set_max_step(0.001, wait_until)
-    drag(page, *witness.reachable_drag([-0.2, 0.0, 0.0]))
+    witness.set_max_step(0.005, wait_until)  # one tick of the servos
+    drag(page, *witness.reachable_drag([-0.3, 0.0, 0.0]))
     page.get_by_test_id("start").click()
     wait_for_text(page, "pursuit", "px left")
     wait_until(lambda: witness.state == SafetyState.RUNNING, 60.0, "motion")
@@ -222,11 +232,11 @@ def test_sliders_move_the_picture(page: Any) -> None:
 
 def test_a_drag_becomes_a_goal_that_the_robot_reaches(page: Any, witness: Witness) -> None:
     before = witness.measured
-    drag(page, *witness.reachable_drag([0.2, 0.0, 0.0]))
+    drag(page, *witness.reachable_drag([0.1, 0.0, 0.0]))
     page.get_by_test_id("start").click()
     text = wait_for_text(page, "pursuit", "Reached")
     assert float(text.split()[1]) <= 3.0  # px
-    assert np.abs(witness.measured - before).max() > 0.1  # rad
+    assert np.abs(witness.measured - before).max() > 0.05  # rad
     assert page.get_by_test_id("camera").locator("svg text").count() == 0  # it is no draft now
 
 
@@ -235,7 +245,7 @@ def test_a_goal_is_saved_and_reached_again(page: Any, witness: Witness) -> None:
     page.get_by_test_id("goal_name").fill(name)
     page.get_by_test_id("save").click()
     page.get_by_text(f"goals/finger/{name}").wait_for()
-    drag(page, *witness.reachable_drag([-0.2, 0.0, 0.0]))
+    drag(page, *witness.reachable_drag([-0.1, 0.0, 0.0]))
     page.get_by_test_id("start").click()
     wait_for_text(page, "pursuit", "On its way")
     wait_for_text(page, "pursuit", "Reached")
@@ -245,7 +255,7 @@ def test_a_goal_is_saved_and_reached_again(page: Any, witness: Witness) -> None:
     page.get_by_test_id("start_saved").click()
     wait_for_text(page, "pursuit", "On its way")
     wait_for_text(page, "pursuit", "Reached")
-    assert np.abs(witness.measured - away).max() > 0.1  # rad
+    assert np.abs(witness.measured - away).max() > 0.05  # rad
 
 
 def test_a_press_beside_the_robot_is_refused_in_words(page: Any) -> None:
@@ -271,7 +281,7 @@ def test_the_emergency_stop_latches_and_resets(
     assert "browser page" in witness.said[SafetyState].reason
     wait_for_text(page, "state", "ESTOP")
     wait_for_text(page, "pursuit", "Estopped")
-    drag(page, *witness.reachable_drag([0.2, 0.0, 0.0]))
+    drag(page, *witness.reachable_drag([0.1, 0.0, 0.0]))
     page.get_by_test_id("start").click()
     page.get_by_text("The robot is ESTOP").wait_for()
     page.get_by_test_id("reset").click()
@@ -282,4 +292,9 @@ def test_the_emergency_stop_latches_and_resets(
 def test_a_goal_that_nobody_watches_ends(page: Any, witness: Witness, wait_until: Callable) -> None:
     start_slow_goal(page, witness, wait_until)
     page.close()
+
+    def ends() -> set[int]:
+        return {goal.status for goal in witness.said[GoalStatusArray].status_list[-1:]}
+
+    wait_until(lambda: ends() == {GoalStatus.STATUS_CANCELED}, 60.0, "end of the goal")
     wait_until(lambda: witness.state == SafetyState.HOLDING, 30.0, "rest")
