@@ -92,7 +92,7 @@ def test_every_type_decodes_with_the_schemas_in_the_bag(
         for schema, _, _, message in mcap.iter_decoded_messages():
             by_mcap.setdefault(schema.name if schema else "", []).append(message)
     with AnyReader([bag], default_typestore=get_typestore(Stores.EMPTY)) as reader:
-        by_rosbags = {
+        by_rosbags: dict[str, Any] = {
             c.msgtype: reader.deserialize(data, c.msgtype) for c, _, data in reader.messages()
         }
     assert expected <= set(by_mcap) and expected <= set(by_rosbags)
