@@ -4,18 +4,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from njf_bringup.graph import load_graph
+
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "build" / "colcon"
-NODES = {
-    "njf_bringup": ["njf"],
-    "njf_control": ["driver", "jacobian_field", "visualizer"],
-    "njf_perception": ["camera", "perception"],
-    "njf_sim": ["simulator"],
-    "njf_training": ["explorer", "recorder"],
+EXECUTABLES = {("njf_bringup", "njf")} | {
+    (node.package, node.executable) for node in load_graph().nodes if not node.external
 }
+PACKAGES = sorted({package for package, _ in EXECUTABLES})
+QUICK = "test_graph or test_safety or test_frames or test_camera_places or test_masks"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -47,9 +48,8 @@ def workspace() -> Path:
 
 
 def test_every_node_and_the_shared_files_are_installed(workspace: Path) -> None:
-    for package, executables in NODES.items():
-        for executable in executables:
-            assert os.access(workspace / "lib" / package / executable, os.X_OK)
+    for package, executable in EXECUTABLES:
+        assert os.access(workspace / "lib" / package / executable, os.X_OK)
         assert (workspace / "share" / "ament_index/resource_index/packages" / package).exists()
     share = workspace / "share" / "njf_bringup"
     for folder in ("config", "launch", "checkpoints"):
@@ -70,11 +70,16 @@ def test_installed_code_runs_from_the_workspace(workspace: Path) -> None:
     assert "Usage" in run(f". {workspace}/setup.bash && {workspace}/lib/njf_bringup/njf --help")
 
 
-def test_colcon_test_runs_a_package(workspace: Path) -> None:
+def test_colcon_test_runs_every_package(workspace: Path) -> None:
+    reports = [BASE / "build" / package / "pytest.xml" for package in PACKAGES]
+    for report in reports:
+        report.unlink(missing_ok=True)
     run(
         f". {workspace}/setup.bash && colcon --log-base {BASE}/log test --base-paths src "
         f"--merge-install --build-base {BASE}/build --install-base {workspace} "
-        "--packages-select njf_bringup --python-testing pytest "
-        "--pytest-args -k test_graph --return-code-on-test-failure"
+        f"--packages-select {' '.join(PACKAGES)} --python-testing pytest "
+        f"--pytest-args -k '{QUICK}' --return-code-on-test-failure"
     )
-    assert (BASE / "build" / "njf_bringup" / "pytest.xml").exists()
+    for report in reports:
+        suite = ElementTree.parse(report).getroot().find("testsuite")
+        assert suite is not None and int(suite.attrib["tests"]) > 2, report
