@@ -101,12 +101,14 @@ def executable(spec: NodeSpec) -> str:
 def environment_defaults(run_dir: Path) -> dict[str, str]:
     """What the nodes' environment needs and the user has not set.
 
-    One thread per numeric library: the nodes share few cores and each has work to do. The Fast DDS
+    One thread per numeric library: the nodes share few cores and each has work to do. Two arenas of
+    the C library's memory: else each of a node's threads keeps free memory of its own. The Fast DDS
     profile holds images in shared memory; without it a third of them is lost.
     """
     defaults = {
         "FASTRTPS_DEFAULT_PROFILES_FILE": str(root() / "config" / "fastdds.xml"),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
