@@ -96,6 +96,18 @@ def test_only_forward_and_only_so_far() -> None:
     np.testing.assert_allclose(following.target_px, at(70.0))
 
 
+def test_a_way_that_turns_back_is_not_cut_short() -> None:
+    shifts_px = (10.0, 20.0, 10.0, 0.0, -10.0)
+    points = np.stack([START + np.array([shift, 0.0], np.float32) for shift in shifts_px])
+    way = Waypoints(points, np.ones((5, 4), np.float32))
+    following = WaypointFollower(way, WaypointConfig.model_validate({"look_ahead": 3}))
+    passed = [
+        (following.advance(i, at(shift), np.ones(4)), following.index)
+        for i, shift in enumerate((0.0, 9.5, 19.0, 0.5))
+    ]
+    assert passed == [(False, 0), (True, 1), (True, 2), (True, 4)]
+
+
 def test_invisible_points_reach_nothing() -> None:
     assert not follower().advance(0, at(10.0), np.zeros(4))
 

@@ -122,6 +122,7 @@ class WaypointFollower:
     def __init__(self, waypoints: Waypoints, config: WaypointConfig) -> None:
         self._waypoints, self._config = waypoints, config
         self._since_ns: int | None = None
+        self._from_px: Float[np.ndarray, "n 2"] | None = None  # where the last one was passed
         self.index = 0
 
     def __len__(self) -> int:
@@ -154,16 +155,28 @@ class WaypointFollower:
         """Pass what the points have reached; whether the target is another one now."""
         if self._since_ns is None:
             self._since_ns = stamp_ns
+        if self._from_px is None:
+            self._from_px = points_px
         farthest = min(self.index + self._config.look_ahead, len(self) - 2)
         for index in range(farthest, self.index - 1, -1):
-            if self._error_px(index, points_px, weights) <= self._config.tolerance_px:
-                self.index, self._since_ns = index + 1, stamp_ns
+            near = self._error_px(index, points_px, weights) <= self._config.tolerance_px
+            if near and self._onwards(index, self._from_px, weights):
+                self.index, self._since_ns, self._from_px = index + 1, stamp_ns, points_px
                 return True
         return False
 
     def skip(self, stamp_ns: int) -> None:
         """Go on to the next: this one is as near as it gets."""
         self.index, self._since_ns = min(self.index + 1, len(self) - 1), stamp_ns
+        self._from_px = None
+
+    def _onwards(
+        self, index: int, from_px: Float[np.ndarray, "n 2"], weights: Float[np.ndarray, " n"]
+    ) -> bool:
+        """Those before this waypoint lie on the way to it: a way that turns back is no shortcut."""
+        away_px = self._error_px(index, from_px, weights)
+        between = [self._error_px(k, from_px, weights) for k in range(self.index, index)]
+        return all(error_px <= away_px for error_px in between if np.isfinite(error_px))
 
     def _error_px(
         self, index: int, points_px: Float[np.ndarray, "n 2"], weights: Float[np.ndarray, " n"]
