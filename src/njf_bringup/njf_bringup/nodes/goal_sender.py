@@ -16,7 +16,7 @@ from njf_perception.errors import CommandRejectedError, DeviceNotConnectedError,
 from njf_perception.nodes.action_client import ThreadSafeActionClient
 from njf_perception.nodes.services import call, handshake
 
-_ANSWER_S = 3.0  # for the server to appear, and to answer
+_ANSWER_S = 10.0  # for the server to appear, and to answer; generous, for a busy machine
 _POLL_S = 0.02
 _REPEAT_S = 1.0  # a goal that goes on is cancelled again
 

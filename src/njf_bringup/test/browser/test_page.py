@@ -171,11 +171,13 @@ def picture_of(page: Any, name: str) -> np.ndarray:
 
 def wait_for_text(page: Any, name: str, text: str) -> str:
     deadline_s, seen = time.monotonic() + PATIENCE_MS / 1000, ""
+    refusals: set[str] = set()
     while text not in seen:
         if time.monotonic() > deadline_s:
-            pytest.fail(f"waited in vain for '{text}'; {name} says '{seen}'")
+            pytest.fail(f"waited in vain for '{text}'; {name} says '{seen}', refused: {refusals}")
         page.wait_for_timeout(200)
         seen = page.get_by_test_id(name).inner_text()
+        refusals |= set(page.locator(".q-notification").all_inner_texts())
     return seen
 
 
