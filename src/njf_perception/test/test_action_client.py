@@ -53,10 +53,11 @@ def test_no_answer_is_lost_that_comes_at_once(spin, wait_until):
     wait_until(client.server_is_ready)
     sent = client.send_goal_async(VisualServo.Goal())
     wait_until(sent.done)
-    done = sent.result().get_result_async()
+    handle: Any = sent.result()
+    done = handle.get_result_async()
     wait_until(done.done)
     assert done.result().result.message == "done"
-    cancelled = sent.result().cancel_goal_async()
+    cancelled = handle.cancel_goal_async()
     wait_until(cancelled.done)
     server.destroy()
     client.destroy()

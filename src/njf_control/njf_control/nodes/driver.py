@@ -303,10 +303,10 @@ class DriverNode(GuardedLifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         stamp, now_s = self._now(), time.monotonic()
-        message = DiagnosticArray(header=Header(stamp=stamp), status=[self._readiness()])
+        found = [self._readiness()]
         if self._loop is not None and self._diagnostics is not None:
-            message.status += self._diagnostics.statuses(self._loop, self._writers(), now_s)
-        self._diagnostics_pub.publish(message)
+            found += self._diagnostics.statuses(self._loop, self._writers(), now_s)
+        self._diagnostics_pub.publish(DiagnosticArray(header=Header(stamp=stamp), status=found))
 
     def _readiness(self) -> DiagnosticStatus:
         if self.refusal:
