@@ -116,9 +116,10 @@ class CameraCard:
         self._held = None
 
     async def _on_start(self) -> None:
-        request = partial(self._robot.start, list(self._drags), self._tolerance_px())
-        if await self._ask(request):
-            self._on_clear()
+        sent = list(self._drags)
+        if await self._ask(partial(self._robot.start, sent, self._tolerance_px())):
+            gone = {id(drag) for drag in sent}  # what was drawn meanwhile is the next goal
+            self._drags = [drag for drag in self._drags if id(drag) not in gone]
 
     def _tolerance_px(self) -> float:
         return float(self._tolerance.value or 0.0)  # 0: the servo's own
