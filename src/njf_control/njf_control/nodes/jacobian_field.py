@@ -367,11 +367,8 @@ class JacobianFieldNode(GuardedLifecycleNode):
 
     def _health(self) -> Health:
         rate_hz, step_s = self._steps.read()
-        values: dict[str, float | int | str] = {
-            "rate_hz": rate_hz,
-            "step_ms": step_s * 1e3,
-            "image_age_ms": self._age_s * 1e3,
-        }
+        values: dict[str, float | int | str] = {"rate_hz": rate_hz, "step_ms": step_s * 1e3}
+        values["image_age_ms"] = self._age_s * 1e3
         if self._run is not None:
             timings = self._run.session.timings
             values["track_ms"] = timings.track_s * 1e3

@@ -115,6 +115,17 @@ class Messages:
         kind = "sensor_msgs/msg/CompressedImage"
         return self.bytes_of(kind, header=header, format=image.format, data=image.data)
 
+    def picture(
+        self, time_ns: int, camera: str, values: np.ndarray, compression: Compression | None
+    ) -> tuple[str, bytes]:
+        """The topic after the camera's name, and the message, of colours or depth."""
+        frame, is_color = f"{camera}_optical_frame", values.ndim == 3
+        if compression is None:
+            return "image_raw", (self.image if is_color else self.depth)(time_ns, frame, values)
+        compress = compress_image if is_color else compress_depth
+        leaf = "image_raw/compressed" if is_color else "image_raw/compressedDepth"
+        return leaf, self.compressed(time_ns, frame, compress(values, compression))
+
     def camera_info(self, time_ns: int, frame: str) -> bytes:
         roi = self.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
         return self.bytes_of(
@@ -241,23 +252,13 @@ def write_bag(
         for i, (name, stamp) in enumerate(stamps.items()):
             shown = positions[0] if name == frozen else position
             if lose != (state, name):
-                pixels, frame = picture(i, shown)[0], f"{name}_optical_frame"
-                if compression is None:
-                    write(f"/{name}/image_raw", stamp, messages.image(stamp, frame, pixels))
-                else:
-                    small = messages.compressed(stamp, frame, compress_image(pixels, compression))
-                    write(f"/{name}/image_raw/compressed", stamp, small)
+                leaf, data = messages.picture(stamp, name, picture(i, shown)[0], compression)
+                write(f"/{name}/{leaf}", stamp, data)
         if depth is not None:
             stream, stamp = "camera_0/aligned_depth_to_color", now_ns + 7000
             stamps[stream] = stamp
-            frame = "camera_0_optical_frame"
-            if compression is None:
-                measured = messages.depth(stamp, frame, depth(position))
-                write(f"/{stream}/image_raw", stamp, measured)
-            else:
-                packed = compress_depth(depth(position), compression)
-                small = messages.compressed(stamp, frame, packed)
-                write(f"/{stream}/image_raw/compressedDepth", stamp, small)
+            leaf, data = messages.picture(stamp, "camera_0", depth(position), compression)
+            write(f"/{stream}/{leaf}", stamp, data)
         write("/command_applied", now_ns, messages.applied(now_ns, position))
         if state == moving:
             write("/command_applied", now_ns, messages.applied(now_ns + 500, position + 0.1))
