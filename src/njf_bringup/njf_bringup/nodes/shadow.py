@@ -48,6 +48,7 @@ class ShadowNode(GuardedLifecycleNode):
         declare(self, "goal_timeout", 60.0, "longest pursuit of the goal [s]", 1.0, 600.0)
         self._run: ShadowRun | None = None
         self._active = self._busy = False
+        self._told = ""
         self._goal: VisualServo.Goal | None = None
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -126,7 +127,10 @@ class ShadowNode(GuardedLifecycleNode):
         if self._run is not None:
             endings = self._run.endings
             endings[outcome.reason] = endings.get(outcome.reason, 0) + 1
-        self.get_logger().info(f"goal ended: {outcome.reason}, {outcome.message}")
+        text = f"goal ended: {outcome.reason}, {outcome.message}"
+        if text != self._told:  # a robot that stands still ends every goal alike
+            self._told = text
+            self.get_logger().info(text)
         self._busy = False
 
 
