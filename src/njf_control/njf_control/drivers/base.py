@@ -99,7 +99,7 @@ class RobotDriver(ABC):
     @property
     @abstractmethod
     def statistics(self) -> Mapping[str, int]:
-        """Counts of requests and errors since the driver was made."""
+        """Counts since the driver was made: of `requests`, `cycles`, `frames`, and of errors."""
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -23,6 +23,7 @@ from njf_control.safety import GateCounts, GateState, SafetyGate
 
 _SLOW = 0.8  # of the wanted rate: WARN
 _TOO_SLOW = 0.5  # ERROR
+_TRAFFIC = ("requests", "cycles", "frames")  # of a link's counts: these grow when all is well
 _MANY_MISSED = 0.05  # of all deadlines: WARN
 
 
@@ -137,7 +138,7 @@ def bus_status(statistics: Mapping[str, int], previous: Mapping[str, int]) -> Di
     fresh = {
         name: count - previous.get(name, 0)
         for name, count in statistics.items()
-        if name not in ("requests", "cycles") and count > previous.get(name, 0)
+        if name not in _TRAFFIC and count > previous.get(name, 0)
     }
     level, message = DiagnosticStatus.OK, "the device answers"
     if fresh:
