@@ -23,7 +23,8 @@ SHORTEST_PX = 2.0  # less is a click
 _SNAP_PX = 6  # a press catches the best corner so near
 _LEAST_CONTRAST = 3.0  # grey levels, standard deviation of a patch that can be tracked
 _PATCH_PX = 5  # half size of that patch, as the tracker's
-_CLUSTER_PX = np.array([[0, 0], [2, 0], [-2, 0], [0, 2], [0, -2]], np.float32)
+# Nine, of which a servo needs four: some are lost where the spot is at the robot's edge.
+_CLUSTER_PX = 1.5 * np.array([(u, v) for v in (0, -1, 1) for u in (0, -1, 1)], np.float32)
 
 
 @dataclass(frozen=True)

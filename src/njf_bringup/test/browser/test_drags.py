@@ -35,11 +35,11 @@ def test_points_of_a_goal_stay_together(picture: np.ndarray) -> None:
         Drag(picture, np.array([220.0, 150.0]), np.array([220.0, 160.0])),
     ]
     now, then = goal_points(drags, picture)
-    assert now.points.shape == then.points.shape == (10, 2)
+    assert now.points.shape == then.points.shape == (18, 2)
     way = then.points - now.points
-    assert np.allclose(way[:5], [30, -10], atol=0.1)
-    assert np.allclose(way[5:], [0, 10], atol=0.1)
-    assert np.abs(now.points[:5] - [100, 100]).max() < 2.1
+    assert np.allclose(way[:9], [30, -10], atol=0.1)
+    assert np.allclose(way[9:], [0, 10], atol=0.1)
+    assert np.abs(now.points[:9] - [100, 100]).max() < 2.1
 
 
 def test_spots_are_found_again_after_the_robot_has_moved(picture: np.ndarray) -> None:
