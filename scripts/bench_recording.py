@@ -76,14 +76,16 @@ class TextureCamera(CameraSource):
 
 def run_camera(name: str, rate_hz: float) -> int:
     """Body of a camera's process."""
-    from rclpy.parameter import Parameter
-
     from njf_perception.nodes.camera import CameraNode
     from njf_perception.nodes.main import run
 
-    overrides = [Parameter("camera", value=name), Parameter("source", value="video")]
-    overrides.append(Parameter("path", value=str(ROOT)))  # of no use to this source
-    return run(lambda: CameraNode(overrides, lambda camera, _: TextureCamera(camera, rate_hz)))
+    values = {"camera": name, "source": "video", "path": ROOT}  # a path is of no use to this source
+    given = [text for key, value in values.items() for text in ("-p", f"{key}:={value}")]
+
+    def make_node() -> CameraNode:
+        return CameraNode(open_camera=lambda camera, _: TextureCamera(camera, rate_hz))
+
+    return run(make_node, ["--ros-args", *given])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A progress line of a servo goal: waypoints passed, or the part of the way that is done."""
 
-from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
@@ -21,12 +20,7 @@ class ServoProgress:
         """Nothing is to be done."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the line."""
         self._bar.close()
 

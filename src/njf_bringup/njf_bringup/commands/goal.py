@@ -79,13 +79,14 @@ def import_csv(
     goals: Folder = GOALS,
 ) -> None:
     """Save a table of tracks from elsewhere as a goal; needs no running robot."""
-    from njf_bringup.goals import TaughtGoal, read_tracks_csv
+    from njf_bringup.goals import TaughtGoal, read_tracks_csv, require_enough
     from njf_bringup.goals.picture import read_picture
 
     store = store_of(robot, goals)
     store.require_free(name, force)
     camera = store.robot.control_camera
     paths = read_tracks_csv(tracks, camera.width, camera.height)
+    require_enough(paths, str(tracks))
     start = None if image is None else read_picture(image)
     store.save(name, TaughtGoal("csv", start=start, paths=paths, note=note), force)
     points, times = len(paths.ids), len(paths.times_s)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
-from njf_bringup.goals.point_paths import paths_of
+from njf_bringup.goals.point_paths import FEWEST_POINTS, paths_of
 from njf_bringup.goals.taught import TaughtGoal
 from njf_control.servo.waypoints import track_video
 from njf_perception.correspondence import changed_mask
@@ -18,7 +18,6 @@ from njf_perception.trackers.lucas_kanade import LucasKanadeTracker, pick_points
 from njf_perception.video_file import read_video, video_rate_hz
 
 POINTS = 120  # that are followed
-FEWEST_POINTS = 4  # to be steered by, as the servo's own default
 _CANDIDATES = 4 * POINTS  # many lie on what did not move, or are hidden later
 _CHANGED = 16.0  # grey levels that count as a change; more than a camera's noise
 _GROWN_PX = 3  # points lie off the mask's border, which leaves slim parts without any

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import UInt8
 
+from njf_bringup.goals.point_paths import FEWEST_POINTS
 from njf_bringup.goals.taught import TaughtGoal
 from njf_perception.errors import DataError
 from njf_perception.relocation import relocate
 from njf_perception.trackers.base import Tracks
 
-FEWEST_POINTS = 4  # to be steered by, as the servo's own default
 _FOUND = 0.3  # of the goal's points, to begin at once
 _NEAR_PX = 4.0  # of where a way begins, to follow it
 

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Float32, Int64
 from njf_perception.errors import DataError
 from njf_perception.trackers.base import Tracks
 
+FEWEST_POINTS = 4  # to be steered by, as the servo's own default
+
 
 @dataclass(frozen=True)
 class PointPaths:
@@ -53,6 +55,19 @@ class PointPaths:
         """Some of the points."""
         seen, sure = self.visible[:, which], self.confidence[:, which]
         return PointPaths(self.times_s, self.ids[which], self.points_px[:, which], seen, sure)
+
+
+def require_enough(paths: PointPaths, source: str) -> None:
+    """See that a robot can be steered by the points that `source` gives.
+
+    Raises:
+        DataError: they are too few.
+    """
+    if len(paths.ids) < FEWEST_POINTS:
+        raise DataError(
+            f"{source} has {len(paths.ids)} points, at least {FEWEST_POINTS} are needed to steer "
+            "by. Track more points of the part that moves."
+        )
 
 
 def paths_of(times_s: Sequence[float], frames: Sequence[Tracks]) -> PointPaths:

@@ -14,7 +14,11 @@ from njf_bringup.paths import root
 from njf_perception.errors import ConfigError, DataError
 from njf_perception.video_file import write_video
 
-TABLE = "time_s,point,u_px,v_px\n0,1,10,20\n0,2,50,60\n1,1,100,80\n1,2,90,200\n"
+TABLE = "time_s,point,u_px,v_px\n" + "".join(
+    f"{time},{point},{10 * point + 90 * time},{20 * point}\n"
+    for time in (0, 1)
+    for point in range(4)
+)
 
 
 def njf(*arguments: str) -> Result:
@@ -32,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_table_is_imported_listed_shown_and_deleted() -> None:
     said = njf("goal", "import", "swing", "tracks.csv", "--note", "from a tracker").stdout
-    assert "saved 'swing', 2 points at 2 times" in said
+    assert "saved 'swing', 4 points at 2 times" in said
     listed = njf("goal", "list").stdout
     assert "swing" in listed and "csv" in listed and "from a tracker" in listed
     assert "1 goals in goals/finger" in listed
@@ -40,6 +44,14 @@ def test_a_table_is_imported_listed_shown_and_deleted() -> None:
     assert "csv of finger, camera_0 320 x 240 px" in shown
     assert read_picture(Path("goals/finger/swing/picture.png")).shape == (480, 640, 3)
     assert "deleted" in njf("goal", "delete", "swing").stdout
+    assert "0 goals" in njf("goal", "list").stdout
+
+
+def test_a_table_of_too_few_points_is_refused_and_not_saved() -> None:
+    rows = [line for line in TABLE.splitlines(True) if ",3," not in line[:4]]
+    Path("few.csv").write_text("".join(rows))
+    with pytest.raises(DataError, match=r"few\.csv has 3 points, at least 4 are needed"):
+        njf("goal", "import", "swing", "few.csv")
     assert "0 goals" in njf("goal", "list").stdout
 
 
