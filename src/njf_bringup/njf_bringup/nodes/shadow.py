@@ -65,9 +65,6 @@ class ShadowNode(GuardedLifecycleNode):
         self._active = False
         return super().on_deactivate(state)
 
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
-
     def destroy_node(self) -> None:
         """Tell the score on every path out."""
         found, self._run = self._run, None

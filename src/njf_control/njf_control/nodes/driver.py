@@ -175,9 +175,6 @@ class DriverNode(GuardedLifecycleNode):
         if trouble:
             self.get_logger().error(trouble)
 
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
-
     def _on_command(self, msg: Command) -> None:
         writer = f"'{msg.source}' on command"
         self._offer(list(msg.channel_names), list(msg.values), msg.image_stamp, writer)

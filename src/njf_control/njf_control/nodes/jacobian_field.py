@@ -384,9 +384,6 @@ class JacobianFieldNode(GuardedLifecycleNode):
         idle = "waiting for a goal" if self._active else "not active"
         return Health("servoing" if self._run is not None else idle, values=values)
 
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
-
 
 def main() -> int:
     """Run the node. One torch thread: the point batches are too small to share."""

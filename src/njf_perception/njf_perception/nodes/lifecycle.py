@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -18,6 +19,10 @@ class GuardedLifecycleNode(LifecycleNode):
     """
 
     refusal = ""
+
+    def _value(self, name: str) -> Any:
+        """The present value of a parameter."""
+        return self.get_parameter(name).value
 
     def attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a transition's work and log why it failed; rclpy would swallow the exception.

@@ -1,7 +1,6 @@
 """Node `perception`: encodes the newest image of one camera for the Jacobian field."""
 
 import time
-from typing import Any
 
 import numpy as np
 import torch
@@ -136,9 +135,6 @@ class PerceptionNode(GuardedLifecycleNode):
         model = self._model = checkpoint.scene_model()
         camera = checkpoint.info.camera.camera()
         model.encode(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
-
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
 
     def _connect(self) -> None:
         command_qos = QoSProfile(depth=1)

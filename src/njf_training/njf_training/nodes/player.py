@@ -71,9 +71,6 @@ class PlayerNode(GuardedLifecycleNode):
         self._stop()
         return super().on_deactivate(state)
 
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
-
     def destroy_node(self) -> None:
         """Stop playing on every path out."""
         self._stop()
