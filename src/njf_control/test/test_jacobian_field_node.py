@@ -467,6 +467,11 @@ def bad_goals() -> dict[str, tuple[VisualServo.Goal, str]]:
     return {
         "unknown kind": (VisualServo.Goal(kind=7), "goal kind 7 is unknown"),
         "not a number": (VisualServo.Goal(timeout_s=float("nan")), "timeout_s is nan"),
+        "too few spots": (tracks_goal(spots=[0, 0, 1]), "spots has 3 numbers, tracks_now 60"),
+        "spots in a picture": (
+            VisualServo.Goal(kind=VisualServo.Goal.GOAL_IMAGE, spots=[0]),
+            "they go with POINT_TRACKS",
+        ),
         "no common id": (unmatched, "Give the same point the same id"),
         "uneven arrays": (uneven, "expected equally many"),
         "no demonstration": (

@@ -444,6 +444,7 @@ def test_a_small_error_alone_is_not_the_end() -> None:
     [
         (1.0, 0.0, 24, Reason.CONVERGED),  # what is left, no command removes
         (1.0, 0.05, 47, Reason.STALLED),
+        (0.3, 0.05, 47, Reason.CONVERGED),  # there, though some channel is not settled
         (5.0, 0.0, 24, Reason.STALLED),
     ],
 )

@@ -25,8 +25,10 @@ from njf_control.servo.goal import (
     require_image_size,
     require_points,
 )
+from njf_control.servo.grip import corners_near
 from njf_control.servo.model import SurfaceJacobians
 from njf_control.servo.session import EncodedImage, Session
+from njf_control.servo.spots import Spots
 from njf_control.servo.tracking import GoalTracker
 from njf_perception.camera import Camera
 from njf_perception.scene import Encoding
@@ -319,6 +321,74 @@ def test_tracks_are_matched_by_id() -> None:
     goal = goal_from_tracks(np.array([7, 8, 9, 4]), now, np.array([4, 9, 8, 11]), moved)
     np.testing.assert_allclose(goal.start_px, [START[3], START[1]])
     np.testing.assert_allclose(goal.target, [START[3] + 5, START[1] + 5])
+
+
+def test_spots_follow_their_points_through_the_matching() -> None:
+    now = tracks(START, [True, True, False, True])
+    ids, spots = np.array([7, 8, 9, 4]), np.array([1, 1, 2, 2])
+    goal = goal_from_tracks(ids, now, ids[::-1], tracks(START[::-1]), spots)
+    np.testing.assert_allclose(goal.start_px, START[[3, 0, 1]])
+    assert goal.spots is not None and goal.spots.of_point.tolist() == [1, 0, 0]
+    with pytest.raises(GoalError, match="spots has 3 numbers, tracks_now 4 points"):
+        goal_from_tracks(ids, now, ids, now, spots[:3])
+
+
+class TurningTracker(ScriptedTracker):
+    """Points turn by 0.1 rad per image about their middle, which goes 2 px to the right."""
+
+    def update(self, image: np.ndarray) -> Tracks:
+        middle = self.points.mean(axis=0)
+        c, s = np.cos(0.1), np.sin(0.1)
+        turn = np.array([[c, -s], [s, c]], np.float32)
+        self.points = (self.points - middle) @ turn.T + middle + np.array([2, 0], np.float32)
+        return tracks(self.points)
+
+
+@pytest.mark.parametrize(("is_spot", "error_px"), [(True, 0.0), (False, 23.19)])
+def test_a_spot_that_turns_on_its_way_arrives(is_spot: bool, error_px: float) -> None:
+    """Without it, points that lie 24.2 px from the middle miss by that times 2 sin(1 rad / 2)."""
+    target = START.astype(float) + (20.0, 0.0)
+    spots = Spots.of(np.zeros(4, int), START, target) if is_spot else None
+    goal = Goal(START, target, np.ones(4), spots=spots)
+    session, _ = make_session(lambda *_: goal)
+    session.make_tracker = TurningTracker
+    for stamp_ns in range(10, 120, 10):
+        session.on_image(stamp_ns, IMAGE, CAMERA)
+        step = session.on_encoding(encoded(stamp_ns))
+    assert step is not None
+    assert step.error_px == pytest.approx(error_px, abs=0.01)
+
+
+def test_a_spot_that_loses_points_is_taken_hold_of_anew() -> None:
+    image = textured(0.0)
+    points = corners_near(image, np.array([120.0, 120.0]))[:10]
+    target = points.astype(float) + (20.0, 0.0)
+    goal = Goal(points, target, np.ones(10), spots=Spots.of(np.zeros(10, int), points, target))
+    session, model = make_session(lambda *_: goal)
+    session.make_tracker = lambda: ScriptedTracker(shift=0.0, lost=5)
+    used = []
+    for stamp_ns in range(10, 80, 10):
+        session.on_image(stamp_ns, image, CAMERA)
+        step = session.on_encoding(encoded(stamp_ns))
+        assert step is not None and step.error_px == pytest.approx(20.0, abs=0.01)
+        used.append(step.used)
+    assert used[:3] == [10, 5, 5 + 2]  # of the twelve it then has, the first five are lost
+    assert max(len(pixels) for pixels in model.pixels) > 12  # those that were asked about
+
+
+def test_a_spot_goes_only_so_far_from_image_to_image() -> None:
+    rays = CAMERA.rays(START.astype(float))
+    jacobian = np.zeros((4, 3, 2))
+    jacobian[:, 0, 0] = [0.1, 0.2, 0.3, 10.0]
+    measurement = Measurement(
+        0, K, START.astype(float), START.astype(float), np.ones(4), 0.5 * rays, jacobian
+    )
+    weights, step = np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.1, 0.0])
+    assert measurement.slowdown(step, weights) == 1.0
+    limited = replace(measurement, max_motion_px=6.0)
+    assert limited.slowdown(step, weights) == pytest.approx(6.0 / (0.1 * 0.3 / 0.5 * 300))
+    assert limited.slowdown(0.1 * step, weights) == 1.0
+    assert limited.slowdown(0 * step, weights) == 1.0
 
 
 def test_points_in_view_become_a_goal() -> None:

@@ -1,6 +1,7 @@
 """The camera's picture: drags on it become a goal."""
 
 import base64
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -34,6 +35,7 @@ class CameraCard:
         self._view = View()
         self._drags: list[Drag] = []
         self._held: Drag | None = None
+        self._pressed_px = np.zeros(2)
         self._number = -1
         self._motion: Motion | None = None
         with ui.card().classes("njf-card w-full"):
@@ -90,7 +92,7 @@ class CameraCard:
         if event.type == "pointerdown":
             self._press(pixel)
         elif self._held is not None:
-            self._held = Drag(self._held.image, self._held.begin_px, pixel)
+            self._held = replace(self._held, way_px=pixel - self._pressed_px)
             if event.type in ("pointerup", "pointerleave"):
                 self._release(self._held)
         self._draw()
@@ -103,15 +105,15 @@ class CameraCard:
                     "no Jacobian field has come yet, so nobody knows where the robot is. Are "
                     "perception and jacobian_field running (task servo)?"
                 )
-            begin = grip(view.frame.image, pixel, view.field, view.camera)
+            points = grip(view.frame.image, pixel, view.field, view.camera)
         except GoalError as error:
             text = str(error)
             ui.notify(text[:1].upper() + text[1:], type="warning", timeout=6000, multi_line=True)
             return
-        self._held = Drag(view.frame.image, begin, begin)
+        self._held, self._pressed_px = Drag(view.frame.image, points, np.zeros(2)), pixel
 
     def _release(self, drag: Drag) -> None:
-        if np.linalg.norm(drag.end_px - drag.begin_px) >= SHORTEST_PX:
+        if np.linalg.norm(drag.way_px) >= SHORTEST_PX:
             self._drags.append(drag)
         self._held = None
 

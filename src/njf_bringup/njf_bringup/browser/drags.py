@@ -1,8 +1,8 @@
 """From drags on the camera's picture to the points of a servo goal.
 
 A drag says where one spot of the robot should go and nothing about how the robot turns on its way.
-So it becomes a few points very near each other, which all go the same way: what the turning does to
-their distances stays below the tolerance. Two drags on one part say how that part is to be turned.
+So it takes hold of what can be followed about the spot and goes with it: the points are one spot of
+the goal. Two drags on one part say how that part is to be turned.
 """
 
 from collections.abc import Sequence
@@ -10,35 +10,43 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
 from njf_bringup.browser.surface import spacing_px
+from njf_bringup.goals.point_paths import FEWEST_POINTS
 from njf_control.servo.goal import GoalError
+from njf_control.servo.grip import MOST_POINTS, corners_near, moves_alike
 from njf_control.visualization.field import FieldView
 from njf_perception.camera import Camera, project
 from njf_perception.trackers.base import Tracks
 from njf_perception.trackers.lucas_kanade import LucasKanadeTracker
 
 SHORTEST_PX = 2.0  # less is a click
-_SNAP_PX = 6  # a press catches the best corner so near
-_LEAST_CONTRAST = 3.0  # grey levels, standard deviation of a patch that can be tracked
-_PATCH_PX = 5  # half size of that patch, as the tracker's
-# Nine, of which a servo needs four: some are lost where the spot is at the robot's edge.
-_CLUSTER_PX = 1.5 * np.array([(u, v) for v in (0, -1, 1) for u in (0, -1, 1)], np.float32)
 
 
 @dataclass(frozen=True)
 class Drag:
-    """A spot of the robot, and where it should go.
+    """A spot of the robot, and how far it should go.
 
     Attributes:
         image: RGB picture in which the spot was pressed.
-        begin_px, end_px: the spot there, and its target (u, v) [px].
+        points_px: what is followed there (u, v) [px].
+        way_px: from there to the target (u, v) [px].
     """
 
     image: UInt8[np.ndarray, "h w 3"]
-    begin_px: Float[np.ndarray, "2"]
-    end_px: Float[np.ndarray, "2"]
+    points_px: Float32[np.ndarray, "n 2"]
+    way_px: Float[np.ndarray, "2"]
+
+    @property
+    def begin_px(self) -> Float[np.ndarray, "2"]:
+        """The middle of the spot where it was pressed [px]."""
+        return self.points_px.mean(axis=0).astype(np.float64)
+
+    @property
+    def end_px(self) -> Float[np.ndarray, "2"]:
+        """Where the middle should go [px]."""
+        return self.begin_px + self.way_px
 
 
 def grip(
@@ -46,8 +54,8 @@ def grip(
     pixel: Float[np.ndarray, "2"],
     field: FieldView,
     camera: Camera,
-) -> Float[np.ndarray, "2"]:
-    """The spot that a press at `pixel` takes hold of: the best corner near by.
+) -> Float32[np.ndarray, "n 2"]:
+    """What a press at `pixel` takes hold of: the corners next to it on the same part of the robot.
 
     Args:
         image: RGB.
@@ -56,7 +64,7 @@ def grip(
         camera: that sees them.
 
     Raises:
-        GoalError: there is no robot, or nothing that can be tracked.
+        GoalError: there is no robot, or too little that can be tracked.
     """
     u, v = round(float(pixel[0])), round(float(pixel[1]))
     seen = project(field.points_m, camera.K)
@@ -65,23 +73,36 @@ def grip(
             f"the model sees no robot at pixel ({u}, {v}). Press on a part that moves; switch the "
             "colours to 'channels' to see which parts those are."
         )
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    near = np.zeros_like(grey)
-    cv2.circle(near, (u, v), _SNAP_PX, 255, -1)
-    corners = cv2.goodFeaturesToTrack(grey, 1, 0.01, 1, mask=near, blockSize=5)
-    spot = np.asarray(pixel, np.float64) if corners is None else corners[0, 0].astype(np.float64)
-    column, row = np.maximum(np.rint(spot).astype(int) - _PATCH_PX, 0)
-    patch = grey[row : row + 2 * _PATCH_PX + 1, column : column + 2 * _PATCH_PX + 1]
-    if patch.std() < _LEAST_CONTRAST:
+    points = corners_near(image, pixel, _same_part(image.shape[:2], seen, field, pixel))
+    points = points[:MOST_POINTS]
+    if len(points) < FEWEST_POINTS:
         raise GoalError(
-            f"the surface at pixel ({u}, {v}) is too plain to be followed. Press on an edge, a "
-            "corner or a mark."
+            f"the surface at pixel ({u}, {v}) is too plain to be followed: {len(points)} corners, "
+            f"at least {FEWEST_POINTS} are needed. Press where there are edges or marks."
         )
-    return spot
+    return points
 
 
-def goal_points(drags: Sequence[Drag], image: UInt8[np.ndarray, "h w 3"]) -> tuple[Tracks, Tracks]:
-    """Points of a goal in the newest image, and where they should go, in the same order.
+def _same_part(
+    shape: tuple[int, ...],
+    seen: Float[np.ndarray, "n 2"],
+    field: FieldView,
+    pixel: Float[np.ndarray, "2"],
+) -> UInt8[np.ndarray, "h w"]:
+    """Mask of the surface that moves like the point next to `pixel`: 255 there, else 0."""
+    nearest = int(np.argmin(np.linalg.norm(seen - pixel, axis=1)))
+    alike = moves_alike(field.motion_m, field.motion_m[nearest])
+    mask = np.zeros(shape, np.uint8)
+    radius = max(round(spacing_px(seen) / 2), 1)
+    for u, v in np.rint(seen[alike]).astype(int).tolist():
+        cv2.circle(mask, (u, v), radius, 255, -1)
+    return mask
+
+
+def goal_points(
+    drags: Sequence[Drag], image: UInt8[np.ndarray, "h w 3"]
+) -> tuple[Tracks, Tracks, Int64[np.ndarray, " n"]]:
+    """Points of a goal in the newest image, where they should go, and the spot of each.
 
     The robot may have moved since a drag was drawn: its spot is looked for in `image`.
 
@@ -90,25 +111,26 @@ def goal_points(drags: Sequence[Drag], image: UInt8[np.ndarray, "h w 3"]) -> tup
     """
     if not drags:
         raise GoalError("there is no goal yet. Press on the robot and drag to where it should go.")
-    now = np.concatenate([_found(number, drag, image) for number, drag in enumerate(drags, 1)])
-    offsets = np.tile(_CLUSTER_PX, (len(drags), 1))
-    ends = np.repeat([drag.end_px for drag in drags], len(_CLUSTER_PX), axis=0)
-    return _certain(now), _certain((ends + offsets).astype(np.float32))
+    now, then, spots = [], [], []
+    for number, drag in enumerate(drags):
+        tracks = _found(number + 1, drag, image)
+        now.append(tracks.points[tracks.visible])
+        then.append((drag.points_px + drag.way_px).astype(np.float32)[tracks.visible])
+        spots.append(np.full(len(now[-1]), number))
+    return _certain(np.concatenate(now)), _certain(np.concatenate(then)), np.concatenate(spots)
 
 
-def _found(
-    number: int, drag: Drag, image: UInt8[np.ndarray, "h w 3"]
-) -> Float32[np.ndarray, "n 2"]:
+def _found(number: int, drag: Drag, image: UInt8[np.ndarray, "h w 3"]) -> Tracks:
     tracker = LucasKanadeTracker()
-    tracker.start(drag.image, (drag.begin_px + _CLUSTER_PX).astype(np.float32))
+    tracker.start(drag.image, drag.points_px)
     tracks = tracker.update(image)
-    if not tracks.visible.all():
+    if tracks.visible.sum() < FEWEST_POINTS:
         u, v = np.rint(drag.begin_px).astype(int)
         raise GoalError(
             f"the spot of drag {number}, pressed at pixel ({u}, {v}), is not there any more: the "
             "robot has moved. Clear the drags and draw them again."
         )
-    return tracks.points
+    return tracks
 
 
 def _certain(points: Float32[np.ndarray, "n 2"]) -> Tracks:

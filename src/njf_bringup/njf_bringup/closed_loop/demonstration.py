@@ -74,7 +74,7 @@ def run_demonstrations(setup: Setup, count: int, out: Path) -> Results:
         NjfError: the checkpoint or the disturbance does not fit the robot.
     """
     key: dict[str, Any] = setup.key() | {"task": "demonstration"}
-    journal, bench = Journal(out, key), Bench(setup)
+    journal, bench = Journal(out, key, TrialResult.from_dict), Bench(setup)
     shown = draw_demonstrations(setup.robot, count, setup.seed)
     missing = [index for index in range(count) if index not in journal.done]
     with progress_bar(count, count - len(missing)) as progress:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,6 +15,9 @@ from njf_bringup.closed_loop.trial import TrialResult
 from njf_bringup.closed_loop.waypoints import Waypoint
 from njf_bringup.style import FAINT, GOAL, INK, NOW, plain
 from njf_perception.camera import Camera, invert, transform
+
+if TYPE_CHECKING:
+    from njf_bringup.closed_loop.drags import DragResult
 
 
 def write_convergence(
@@ -109,6 +112,33 @@ def write_followed(
     figure.text(
         0.01, 1 - 0.45 / (3.4 * rows + 0.9), title, fontsize=16, fontweight="bold", color=INK
     )
+    figure.savefig(path)
+
+
+def write_drags(
+    path: Path,
+    images: Sequence[UInt8[np.ndarray, "h w 3"]],
+    drags: Sequence["DragResult"],
+    arrived_rate: float,
+) -> None:
+    """The first drags as they were drawn, and where their spots really ended."""
+    columns = min(3, len(images))
+    rows = -(-len(images) // columns)
+    height = 3.4 * rows + 0.9
+    figure = Figure(figsize=(4.4 * columns, height), dpi=100, facecolor="white")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 1.05 / height, 0.04, 0.1)
+    for axes, image, drag in zip(panels, images, drags, strict=False):
+        axes.imshow(image, alpha=0.75)
+        ends = np.array([drag.begin_px, drag.target_px])
+        arrow = {"arrowstyle": "-|>", "color": GOAL, "lw": 2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", ends[1], ends[0], arrowprops=arrow)
+        axes.plot(*drag.end_px, "o", color=NOW, ms=5, mfc="none", mew=1.5)
+        axes.set_title(f"{drag.error_px:.2f} px away, {drag.reason}", fontsize=10, color=INK)
+    for axes in panels:
+        axes.axis("off")
+    title = f"dragged (arrow) and reached (ring): {arrived_rate:.0%} of {len(drags)}"
+    figure.text(0.01, 1 - 0.45 / height, title, fontsize=16, fontweight="bold", color=INK)
     figure.savefig(path)
 
 

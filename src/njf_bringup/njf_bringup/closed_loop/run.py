@@ -1,11 +1,11 @@
 """Many goals in parallel, one simulator per process; an interrupted run continues."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -126,24 +126,42 @@ class Bench:
         return model
 
 
-class Journal:
+class Result(Protocol):
+    """What a journal keeps."""
+
+    @property
+    def index(self) -> int:
+        """Number of the trial."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        ...
+
+
+R = TypeVar("R", bound=Result)
+
+
+class Journal(Generic[R]):
     """Results in a folder, one JSON line each, kept over interruptions."""
 
-    def __init__(self, out: Path, key: dict[str, Any]) -> None:
+    def __init__(
+        self, out: Path, key: dict[str, Any], from_dict: Callable[[dict[str, Any]], R]
+    ) -> None:
         """Continue what `out` holds of the same `key`; another run's results stay until `add`."""
         self._path, self._settings = out / "goals.jsonl", out / "setup.json"
         self._key = json.loads(json.dumps(key))
         begun = self._path.exists() and self._settings.exists()
         self._continues = begun and json.loads(self._settings.read_text()) == self._key
-        self.done: dict[int, TrialResult] = {}
+        self.done: dict[int, R] = {}
         if self._continues:
             lines = self._path.read_text().splitlines(keepends=True)
             whole = [line for line in lines if line.endswith("\n")]
             self._path.write_text("".join(whole))  # a line that was cut is run again
-            results = [TrialResult.from_dict(json.loads(line)) for line in whole]
+            results = [from_dict(json.loads(line)) for line in whole]
             self.done = {result.index: result for result in results}
 
-    def add(self, result: TrialResult) -> None:
+    def add(self, result: R) -> None:
         """Note a result; the first one of a new run takes the place of an older run."""
         if not self._continues:
             self._path.unlink(missing_ok=True)
@@ -162,7 +180,7 @@ def run_closed_loop(setup: Setup, goals: int, out: Path, workers: int = 1) -> Re
     Raises:
         NjfError: the checkpoint or the disturbance does not fit the robot.
     """
-    journal = Journal(out, setup.key())
+    journal = Journal(out, setup.key(), TrialResult.from_dict)
     trials = draw_trials(setup.robot, goals, setup.seed)
     missing = [(index, trial) for index, trial in enumerate(trials) if index not in journal.done]
     with progress_bar(goals, goals - len(missing)) as progress:

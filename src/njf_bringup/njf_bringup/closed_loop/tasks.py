@@ -40,6 +40,7 @@ class Task(StrEnum):
     LETTERS = "letters"
     POSTURES = "postures"
     DEMONSTRATION = "demonstration"
+    DRAGS = "drags"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def run_task(setup: Setup, task: Task, out: Path) -> TaskResults:
     points = waypoints(setup, task)
     bench = Bench(setup)
     key = setup.key() | {"task": task.value, "waypoints": [p.setpoint.tolist() for p in points]}
-    journal = Journal(out, key)
+    journal = Journal(out, key, TrialResult.from_dict)
     here = points[0].setpoint
     with progress_bar(len(points) - 1, 0) as progress:
         for index, point in enumerate(points[1:]):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from njf_bringup.closed_loop.tasks import Task
 
 _DISTURBANCES = "none, weight, camera, background, occluder, light, noise or offset"
-_TASKS = "goals, square, letters, postures or demonstration"
+_TASKS = "goals, drags, square, letters, postures or demonstration"
 
 
 _Correction = Annotated[
@@ -31,7 +31,7 @@ def servo_test(
         bool, typer.Option("--exact", help="The simulator's own Jacobians, as a bound.")
     ] = False,
     goals: Annotated[
-        int, typer.Option(min=1, help="Goals or demonstrations; other tasks have their own.")
+        int, typer.Option(min=1, help="Goals, drags or demonstrations; other tasks have their own.")
     ] = 50,
     seed: Seed = 0,
     disturbance: Annotated[
@@ -81,12 +81,15 @@ def servo_test(
 def _run(setup: "Setup", task: "Task", goals: int, folder: Path, workers: int) -> None:
     """Do the task and print its table."""
     from njf_bringup.closed_loop.demonstration import run_demonstrations
+    from njf_bringup.closed_loop.drags import drag_table, run_drags
     from njf_bringup.closed_loop.run import run_closed_loop
     from njf_bringup.closed_loop.statistics import table
     from njf_bringup.closed_loop.tasks import Task, run_task
 
     if task is Task.GOALS:
         print(table(run_closed_loop(setup, goals, folder, workers).summary))
+    elif task is Task.DRAGS:
+        print(drag_table(run_drags(setup, goals, folder)))
     elif task is Task.DEMONSTRATION:
         print(table(run_demonstrations(setup, goals, folder).summary))
     else:

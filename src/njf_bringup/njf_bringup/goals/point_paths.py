@@ -1,7 +1,7 @@
 """Where points were over time: what a demonstration or a table of tracks says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
@@ -22,6 +22,8 @@ class PointPaths:
         points_px: (u, v) [px]; anything where not visible.
         visible: the point was seen at this instant.
         confidence: 0 to 1.
+        spots: the spot that each point is part of (`njf_control.servo.spots`); None: every point
+            counts by itself.
     """
 
     times_s: Float[np.ndarray, " t"]
@@ -29,6 +31,7 @@ class PointPaths:
     points_px: Float32[np.ndarray, "t n 2"]
     visible: Bool[np.ndarray, "t n"]
     confidence: Float32[np.ndarray, "t n"]
+    spots: Int64[np.ndarray, " n"] | None = None
 
     @property
     def frames(self) -> list[Tracks]:
@@ -54,7 +57,10 @@ class PointPaths:
     def of(self, which: Bool[np.ndarray, " n"]) -> "PointPaths":
         """Some of the points."""
         seen, sure = self.visible[:, which], self.confidence[:, which]
-        return PointPaths(self.times_s, self.ids[which], self.points_px[:, which], seen, sure)
+        spots = None if self.spots is None else self.spots[which]
+        return PointPaths(
+            self.times_s, self.ids[which], self.points_px[:, which], seen, sure, spots
+        )
 
 
 def require_enough(paths: PointPaths, source: str) -> None:
@@ -91,13 +97,15 @@ def paths_of(times_s: Sequence[float], frames: Sequence[Tracks]) -> PointPaths:
 
 
 def straight_paths(
-    start_px: Float[np.ndarray, "n 2"], goal_px: Float[np.ndarray, "n 2"]
+    start_px: Float[np.ndarray, "n 2"],
+    goal_px: Float[np.ndarray, "n 2"],
+    spots: Int64[np.ndarray, " n"] | None = None,
 ) -> PointPaths:
-    """Points that were picked, and where they shall go, by whatever way."""
+    """Points that were picked, and where they (or the spots they are on) shall go, by any way."""
     count = len(start_px)
     seen = Tracks(np.zeros((count, 2), np.float32), np.ones(count, bool), np.ones(count, "f4"))
     both = [
         Tracks(np.asarray(px, np.float32), seen.visible, seen.confidence)
         for px in (start_px, goal_px)
     ]
-    return paths_of([0.0, 1.0], both)
+    return replace(paths_of([0.0, 1.0], both), spots=spots)

@@ -14,7 +14,7 @@ A folder is whole or not there: it is written beside its place and renamed.
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import yaml
 from jaxtyping import UInt8
 
 from njf_bringup.goals.picture import read_picture, write_picture
+from njf_bringup.goals.point_paths import PointPaths
 from njf_bringup.goals.taught import GoalFile, TaughtGoal
 from njf_bringup.goals.tracks_csv import read_tracks_csv, write_tracks_csv
 from njf_control.robot import RobotConfig
@@ -123,17 +124,17 @@ class GoalStore:
         """
         about, home = self.about(name), self.path(name)
         self._require_same(name, about)
-        size, tracks = (about.width_px, about.height_px), home / _TRACKS
+        tracks = home / _TRACKS
         goal = TaughtGoal(
             about.kind,
             start=_picture(home / _START),
             goal=_picture(home / _GOAL),
-            paths=read_tracks_csv(tracks, *size) if tracks.exists() else None,
+            paths=_paths(tracks, about) if tracks.exists() else None,
             video=next(iter(sorted(home.glob(f"{_VIDEO}.*"))), None),
             note=about.note,
         )
         try:
-            goal.require(*size)
+            goal.require(about.width_px, about.height_px)
         except DataError as error:
             raise DataError(f"{home}: {error}") from None
         return goal
@@ -170,6 +171,7 @@ class GoalStore:
             camera=camera.name,
             width_px=camera.width,
             height_px=camera.height,
+            spots=_spots(goal.paths),
             created=datetime.now(UTC).replace(microsecond=0),
             note=goal.note,
         )
@@ -190,6 +192,15 @@ def _replace(fresh: Path, place: Path) -> None:
         place.rename(old)
     fresh.rename(place)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _paths(table: Path, about: GoalFile) -> PointPaths:
+    paths = read_tracks_csv(table, about.width_px, about.height_px)
+    return replace(paths, spots=None if about.spots is None else np.array(about.spots, np.int64))
+
+
+def _spots(paths: PointPaths | None) -> list[int] | None:
+    return None if paths is None or paths.spots is None else paths.spots.tolist()
 
 
 def _picture(path: Path) -> UInt8[np.ndarray, "h w 3"] | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from pydantic import AwareDatetime, Field
+from jaxtyping import Float, Int64, UInt8
+from pydantic import AwareDatetime, Field, NonNegativeInt
 
 from njf_bringup.goals.point_paths import PointPaths, straight_paths
 from njf_perception.config import Config
@@ -30,6 +30,11 @@ class GoalFile(Config):
     width_px: int = Field(gt=0, description="image width [px]")
     height_px: int = Field(gt=0, description="image height [px]")
     created: AwareDatetime = Field(description="when it was saved, with its time zone")
+    spots: list[NonNegativeInt] | None = Field(
+        default=None,
+        description="the spot that each point is part of, in the order of their numbers; a spot "
+        "goes where it should however it turns; missing: every point counts by itself",
+    )
     note: str = Field(default="", description="anything that a person wants to know of it")
 
 
@@ -80,6 +85,7 @@ class TaughtGoal:
                     f"camera {width_px} x {height_px}. Take it with this camera at this size."
                 )
         if self.paths is not None:
+            _require_spots(self.paths)
             if not self.paths.visible[0].all():
                 unseen = self.paths.ids[~self.paths.visible[0]].tolist()
                 raise DataError(
@@ -99,8 +105,11 @@ def tracks_goal(
     start_px: Float[np.ndarray, "n 2"],
     goal_px: Float[np.ndarray, "n 2"],
     note: str = "",
+    spots: Int64[np.ndarray, " n"] | None = None,
 ) -> TaughtGoal:
     """What is at `start_px` in this picture (RGB) shall go to `goal_px`, in the same order.
+
+    With `spots`, the number of each point's spot, it is the spots that shall go there.
 
     Raises:
         DataError: there is no point, or not one target for each.
@@ -110,7 +119,20 @@ def tracks_goal(
             f"{len(start_px)} points with {len(goal_px)} targets; expected at least one point, and "
             "a target for each."
         )
-    return TaughtGoal("tracks", start=picture, paths=straight_paths(start_px, goal_px), note=note)
+    paths = straight_paths(start_px, goal_px, spots)
+    return TaughtGoal("tracks", start=picture, paths=paths, note=note)
+
+
+def _require_spots(paths: PointPaths) -> None:
+    if paths.spots is None:
+        return
+    if len(paths.spots) != len(paths.ids):
+        raise DataError(
+            f"{len(paths.spots)} spots are given for {len(paths.ids)} points. Give each point the "
+            "number of its spot, or no spots."
+        )
+    if paths.is_way:
+        raise DataError("the points of a way cannot be spots. Leave the spots out.")
 
 
 def _require_inside(tracks: Tracks, what: str, width_px: int, height_px: int) -> None:

@@ -140,7 +140,7 @@ class BrowserNode(Node):
     def start(self, drags: list[Drag], tolerance_px: float) -> str:
         """Send the drags as a goal. Raises NjfError."""
         image, header = self._fresh()
-        now, then = goal_points(drags, image)
+        now, then, spots = goal_points(drags, image)
         ids = np.arange(len(now.points))
         self._send(
             VisualServo.Goal(
@@ -148,6 +148,7 @@ class BrowserNode(Node):
                 kind=VisualServo.Goal.POINT_TRACKS,
                 tracks_now=tracks_to_msg(ids, now, header),
                 tracks_goal=tracks_to_msg(ids, then, header),
+                spots=spots.tolist(),
                 tolerance_px=tolerance_px,
                 timeout_s=_GOAL_TIMEOUT_S,
             )
@@ -163,9 +164,9 @@ class BrowserNode(Node):
         image, _ = self._fresh()
         self._store.require_free(name)
         if drags:
-            now, then = goal_points(drags, image)
+            now, then, spots = goal_points(drags, image)
             points = now.points.astype(np.float64), then.points.astype(np.float64)
-            goal = tracks_goal(image, *points)
+            goal = tracks_goal(image, *points, spots=spots)
         else:
             goal = image_goal(image)
         return f"Saved in {self._store.save(name, goal)}."

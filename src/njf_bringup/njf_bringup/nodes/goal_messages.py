@@ -48,6 +48,7 @@ def goal_message(
         message.demonstration = _frames(goal.paths, header)
     else:
         message.kind = VisualServo.Goal.POINT_TRACKS
+        message.spots = [] if goal.paths.spots is None else goal.paths.spots.tolist()
         message.tracks_goal = tracks_to_msg(goal.paths.ids, goal.paths.end, header)
     return message
 

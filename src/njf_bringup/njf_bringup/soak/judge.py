@@ -10,6 +10,7 @@ from jaxtyping import Float
 WARM_UP = 0.2  # of the run is left out: caches fill, models load
 MOST_GROWTH = 0.05  # of a node's memory, from the first to the last quarter of the rest
 LEAST_SAMPLES = 8  # of the rest
+_FLOOR = 10  # percentile of a node's memory that it always has
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class SoakVerdict:
     """What came out; `troubles` is empty when all is well.
 
     Attributes:
-        growth: of each node's memory, as a share of it.
+        growth: of the floor of each node's memory, as a share of it.
         cpu_share: of one core, for each node.
         missed_share: of all deadlines of the driver.
         control_hz: median rate of the servo.
@@ -92,7 +93,11 @@ def after_warm_up(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _growth(rss: Float[np.ndarray, " n"]) -> float:
-    """From the median of the first quarter to that of the last, as a share."""
+    """From the floor of the first quarter to that of the last, as a share.
+
+    The floor, because what an allocator borrows for one image and gives back is no growth, and
+    what leaks raises it.
+    """
     quarter = max(1, len(rss) // 4)
-    first, last = np.nanmedian(rss[:quarter]), np.nanmedian(rss[-quarter:])
+    first, last = (np.nanpercentile(part, _FLOOR) for part in (rss[:quarter], rss[-quarter:]))
     return float(last / first - 1.0)

@@ -31,6 +31,28 @@ def test_picked_points_come_back_with_their_picture(store: GoalStore) -> None:
     np.testing.assert_allclose(goal.paths.end.points, GOAL)
 
 
+def test_spots_come_back_and_must_fit_the_points(store: GoalStore) -> None:
+    store.save("drag", tracks_goal(PICTURE, START, GOAL, spots=np.array([3, 3])))
+    paths = store.load("drag").paths
+    assert paths is not None and paths.spots is not None
+    assert paths.spots.tolist() == [3, 3]
+    assert paths.of(np.array([False, True])).spots is not None
+    file = store.home / "drag" / "goal.yaml"
+    file.write_text(file.read_text().replace("- 3\n- 3\n", "- 3\n- 3\n- 4\n"))
+    with pytest.raises(DataError, match="drag: 3 spots are given for 2 points"):
+        store.load("drag")
+    way = PointPaths(
+        np.arange(3.0),
+        np.arange(2),
+        np.stack([START, START, GOAL]).astype(np.float32),
+        np.ones((3, 2), bool),
+        np.ones((3, 2), np.float32),
+        spots=np.array([3, 3]),
+    )
+    with pytest.raises(DataError, match="points of a way cannot be spots"):
+        store.save("way", TaughtGoal("csv", paths=way))
+
+
 def test_a_goal_image_comes_back_pixel_by_pixel(store: GoalStore) -> None:
     store.save("pose.2", image_goal(PICTURE))
     goal = store.load("pose.2")

@@ -112,5 +112,9 @@ def test_every_kind_becomes_its_message(disc: Disc, wave: TaughtGoal) -> None:
     tracks = goal_message(picked, picked.paths.start, Header(), 5.0)
     assert tracks.kind == GOAL.POINT_TRACKS and tracks.goal_image.height == 0
     assert (tracks.tracks_now.u_px[0], tracks.tracks_goal.u_px[0]) == (100, 130)
+    assert len(tracks.spots) == 0
+    spots = tracks_goal(disc(0, 0), start, end, spots=np.array([5]))
+    assert spots.paths is not None
+    assert list(goal_message(spots, spots.paths.start, Header(), 5.0).spots) == [5]
     with pytest.raises(DataError, match="neither a picture nor points"):
         goal_message(replace(wave, paths=None, goal=None), None, Header(), 5.0)

@@ -41,10 +41,18 @@ def test_a_steady_run_is_ok_whatever_its_warm_up() -> None:
     assert after_warm_up(samples())[0].time_s == 20.0
 
 
+def test_memory_that_is_given_back_is_no_growth() -> None:
+    borrowed = samples()
+    for sample in borrowed[60:]:
+        if round(sample.time_s) % 4:
+            sample.rss_mb["driver"] += 30.0
+    assert judge(borrowed, 0.01).growth["driver"] == pytest.approx(0.0, abs=1e-3)
+
+
 def test_a_node_that_grows_is_named() -> None:
     verdict = judge(samples(growth=0.1), 0.01)
     assert not verdict.ok and verdict.growth["driver"] == pytest.approx(0.075, abs=0.002)
-    assert verdict.troubles == ["driver grew by 7.5 % of its memory, allowed 5 %"]
+    assert verdict.troubles == ["driver grew by 7.6 % of its memory, allowed 5 %"]
     assert judge(samples(growth=0.05), 0.01).ok
 
 

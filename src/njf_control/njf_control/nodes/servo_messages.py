@@ -52,17 +52,30 @@ def goal_maker(request: VisualServo.Goal, min_points: int) -> GoalMaker:
             f"goal kind {request.kind} is unknown; expected POINT_TRACKS (0), GOAL_IMAGE (1), "
             "POINTS_3D (2) or DEMONSTRATION (3)."
         )
+    _require_spots_alone(request)
     try:
         return makers[request.kind](request, min_points)
     except DataError as error:
         raise GoalError(str(error)) from None
 
 
+def _require_spots_alone(request: VisualServo.Goal) -> None:
+    """Spots say that it does not matter how the robot turns; pictures and ways say how."""
+    alone = request.kind == VisualServo.Goal.POINT_TRACKS and request.goal_image.height == 0
+    if len(request.spots) and not alone:
+        raise GoalError(
+            f"spots came with goal kind {request.kind} and a goal_image of height "
+            f"{request.goal_image.height}; they go with POINT_TRACKS (0) and without goal_image. "
+            "Leave spots empty."
+        )
+
+
 def _from_tracks(request: VisualServo.Goal, min_points: int) -> GoalMaker:
     """A goal image beside the tracks is optional; the goal's points are then refined in it."""
     now, target = tracks_from_msg(request.tracks_now), tracks_from_msg(request.tracks_goal)
-    goal = require_points(goal_from_tracks(*now, *target), min_points, "the pair of tracks")
-    return _refined(request, goal)
+    spots = np.array(request.spots, np.int64) if len(request.spots) else None
+    goal = goal_from_tracks(*now, *target, spots)
+    return _refined(request, require_points(goal, min_points, "the pair of tracks"))
 
 
 def _from_demonstration(request: VisualServo.Goal, min_points: int) -> GoalMaker:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
+from njf_control.servo.spots import Spots
 from njf_control.servo.waypoints import Waypoints, select_waypoints
 from njf_perception.camera import Camera, project
 from njf_perception.correspondence import correspond
@@ -30,6 +31,7 @@ class Goal:
         weights: confidence of each pair, 0..1.
         reference: the goal image, when the targets were found in one.
         path: the way to the target, when it matters; ends there.
+        spots: what the points are parts of, when only that has a target.
     """
 
     start_px: Float32[np.ndarray, "n 2"]
@@ -37,6 +39,7 @@ class Goal:
     weights: Float[np.ndarray, " n"]
     reference: UInt8[np.ndarray, "h w 3"] | None = None
     path: Waypoints | None = None
+    spots: Spots | None = None
 
 
 def goal_from_tracks(
@@ -44,12 +47,20 @@ def goal_from_tracks(
     now: Tracks,
     ids_goal: Int64[np.ndarray, " m"],
     goal: Tracks,
+    spots: Int64[np.ndarray, " s"] | None = None,
 ) -> Goal:
     """Bring tracked points to goal pixels, matched by id; points not visible are left out.
 
+    `spots` gives for each of `now` the number of its spot; without, each counts by itself.
+
     Raises:
-        GoalError: no point is visible both now and in the goal.
+        GoalError: no point is visible both now and in the goal, or not each has its spot.
     """
+    if spots is not None and len(spots) != len(ids_now):
+        raise GoalError(
+            f"spots has {len(spots)} numbers, tracks_now {len(ids_now)} points. Give each point "
+            "the number of its spot, or no spots."
+        )
     _, first, second = np.intersect1d(ids_now, ids_goal, return_indices=True)
     both = now.visible[first] & goal.visible[second]
     first, second = first[both], second[both]
@@ -59,7 +70,10 @@ def goal_from_tracks(
             "visible in both. Give the same point the same id in both."
         )
     weights = (now.confidence[first] * goal.confidence[second]).astype(np.float64)
-    return Goal(now.points[first], goal.points[second].astype(np.float64), weights)
+    target = goal.points[second].astype(np.float64)
+    start = now.points[first]
+    parts = None if spots is None else Spots.of(spots[first], start, target)
+    return Goal(start, target, weights, spots=parts)
 
 
 def goal_from_waypoints(start_px: Float32[np.ndarray, "n 2"], waypoints: Waypoints) -> Goal:

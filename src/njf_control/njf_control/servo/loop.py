@@ -86,6 +86,7 @@ class Measurement:
             visible. None: from a model that does not doubt.
         anchored: points measured against the goal image instead of the first one, where a change
             is a jump and no motion; None: no point.
+        max_motion_px: how far a step may move any of them in the image [px]: faster ones get lost.
     """
 
     stamp_ns: int
@@ -97,6 +98,7 @@ class Measurement:
     jacobian_m: Float[np.ndarray, "n 3 k"]
     confidence: Float[np.ndarray, " n"] | None = None
     anchored: Bool[np.ndarray, " n"] | None = None
+    max_motion_px: float = np.inf
 
     def task(self, weights: Float[np.ndarray, " n"], huber_px: float) -> TrackPixels | TrackPoints:
         """The solver's task with these weights."""
@@ -104,6 +106,13 @@ class Measurement:
             data = (self.target, self.current_px, weights)
             return TrackPixels(self.jacobian_m, self.points_m, self.K, *data, huber_px)
         return TrackPoints(self.jacobian_m, self.points_m, self.K, self.target, weights, huber_px)
+
+    def slowdown(self, step: Float[np.ndarray, " k"], weights: Float[np.ndarray, " n"]) -> float:
+        """Share of a step with which no point of weight moves further than `max_motion_px`."""
+        used = weights > 0
+        A = projection_derivative(self.points_m[used], self.K) @ self.jacobian_m[used]
+        furthest_px = float(np.linalg.norm(A @ step, axis=1).max(initial=0.0))
+        return min(1.0, self.max_motion_px / furthest_px) if furthest_px > 0 else 1.0
 
     def sight(self, setpoint: Float[np.ndarray, " k"]) -> Sight:
         """What the correction learns from, with the set-point [normalised] that the image shows."""
@@ -194,6 +203,10 @@ class Servo:
     def resume(self) -> None:
         """Go on after the end, because the goal has other points now."""
         self.retarget()
+        self.repoint()
+
+    def repoint(self) -> None:
+        """Compare no motions of old points with those of new ones."""
         self._motions.restart()
 
     def retarget(self) -> None:
@@ -212,7 +225,9 @@ class Servo:
         first = self._commanded is None
         blind = self._blind(measurement, used, solution)
         hold = first or blind is not None
-        self._commanded = newest if hold else newest + self._config.gain * correction
+        step = self._config.gain * correction
+        step *= measurement.slowdown(step, weights)
+        self._commanded = newest if hold else newest + step
         self.steps += 1
         error_px, max_error_px = _errors(measurement, weights)
         reason = self._reason(blind, error_px, correction)

@@ -84,7 +84,10 @@ class Progress:
             return Reason.STALLED
         if self.settled:
             return Reason.CONVERGED
-        return Reason.STALLED if self._plateau_steps >= self._config.stall_steps else None
+        if self._plateau_steps < self._config.stall_steps:
+            return None
+        # Where points say little of some channel, its correction may never vanish.
+        return Reason.CONVERGED if recent_px <= self._config.tolerance_px else Reason.STALLED
 
     @property
     def settled(self) -> bool:

@@ -13,15 +13,18 @@ A goal with a path is a row of targets; the next one takes over when the points 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from njf_control.servo.goal import Goal, extended, goal_from_images
+from njf_control.servo.grip import regripped
 from njf_control.servo.loop import Measurement, Servo, ServoStep
 from njf_control.servo.model import SurfaceModel
 from njf_control.servo.progress import Reason
+from njf_control.servo.spots import spot_targets
 from njf_control.servo.tracking import GoalTracker
 from njf_control.servo.waypoints import WaypointConfig, WaypointFollower
 from njf_perception.camera import Camera
@@ -30,6 +33,8 @@ from njf_perception.scene import Encoding
 from njf_perception.trackers.base import PointTracker, Tracks
 
 _EXTENSIONS = 2  # times that a reached goal may get more points
+_GRIP_STEPS = 3  # between taking hold of a spot and doing so again
+_SPOT_MOTION = 1 / 64  # of the image's width: how far a spot may go from one image to the next
 # Tracked images that may still wait for their encoding, and encodings that wait for their image:
 # when time is short, images lag behind in their queue, and encodings, of which only the newest is
 # kept, do not.
@@ -119,6 +124,7 @@ class Session:
         self._early: dict[int, EncodedImage] = {}
         self._newest_ns = -1
         self._extensions = _EXTENSIONS
+        self._gripped = _GRIP_STEPS
 
     def on_image(
         self, stamp_ns: int, image: UInt8[np.ndarray, "h w 3"], camera: Camera
@@ -166,6 +172,8 @@ class Session:
         step = self._placed(encoded.stamp_ns, self._step(encoded, tracked))
         # Only the newest image can be compared with: it is the one that is kept.
         newest = encoded.stamp_ns == self._newest_ns
+        if newest and step.reason is None:
+            self._regrip(encoded, tracked.tracks)
         if (
             step.reason in (Reason.CONVERGED, Reason.STALLED)
             and newest
@@ -203,19 +211,49 @@ class Session:
         self.paired_s = self.clock()  # comparing images may have taken long
         return goal is not None
 
+    def _regrip(self, encoded: EncodedImage, tracks: Tracks) -> None:
+        """Take hold anew of a spot that has lost many of its points, but not in every image."""
+        assert self._goal is not None
+        self._gripped += 1
+        if self._goal.spots is None or self._gripped < _GRIP_STEPS:
+            return
+        see = partial(self.model.evaluate, encoded.encoding, encoded.camera)
+        goal = regripped(self._goal, tracks, self._image, see)
+        if goal is not None:
+            self._gripped = 0
+            self._begin(goal, self._image)
+            self.servo.repoint()
+
     def _begin(self, goal: Goal, image: UInt8[np.ndarray, "h w 3"]) -> Tracks:
         self._tracked.clear()
         self._goal, self._tracker = goal, GoalTracker(goal, self.make_tracker)
         self._follower = WaypointFollower(goal.path, self.following) if goal.path else None
         return self._tracker.start(image)
 
+    def _max_motion_px(self, camera: Camera) -> float:
+        """A spot has few points, all in one place: they must not be lost together."""
+        assert self._goal is not None
+        return np.inf if self._goal.spots is None else _SPOT_MOTION * camera.width
+
     def _targets(
-        self, stamp_ns: int, points_px: Float[np.ndarray, "n 2"], visible: Float[np.ndarray, " n"]
+        self,
+        stamp_ns: int,
+        points_px: Float[np.ndarray, "n 2"],
+        visible: Float[np.ndarray, " n"],
+        sure: Float[np.ndarray, " n"],
     ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
-        """Where the points should go now, and the confidence of each pair."""
+        """Where the points should go now, and the confidence of each pair.
+
+        A spot is where the points say of which the model is `sure`: others may be beside the robot.
+        """
         assert self._goal is not None, "an image was tracked, so the goal is known"
+        goal = self._goal
+        if goal.spots is not None:
+            trust = visible * goal.weights * sure
+            parts = (goal.spots, goal.start_px, points_px, goal.target, trust)
+            return spot_targets(*parts), goal.weights
         if self._follower is None:
-            return self._goal.target, self._goal.weights
+            return goal.target, goal.weights
         if self._follower.advance(stamp_ns, points_px, visible):
             self.servo.retarget()
         return self._follower.target_px, self._follower.weights
@@ -228,7 +266,7 @@ class Session:
         surface = self.model.evaluate(encoded.encoding, encoded.camera, pixels, measured_m)
         evaluated = time.perf_counter()
         visible = tracks.visible * tracks.confidence.astype(np.float64)
-        target, weights = self._targets(encoded.stamp_ns, pixels, visible)
+        target, weights = self._targets(encoded.stamp_ns, pixels, visible, surface.confidence)
         asked = visible * weights
         self.pursued = Pursued(tracks, target, weights, encoded.camera)
         step = self.servo.step(
@@ -242,6 +280,7 @@ class Session:
                 jacobian_m=surface.jacobian_m,
                 confidence=np.where(asked > 0, surface.confidence, np.nan),
                 anchored=tracked.anchored,
+                max_motion_px=self._max_motion_px(encoded.camera),
             )
         )
         self.timings.jacobian_s = evaluated - begin

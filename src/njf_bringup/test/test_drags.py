@@ -1,0 +1,35 @@
+"""Drags as the page makes them, in simulated time."""
+
+import json
+
+import numpy as np
+
+from njf_bringup.closed_loop import run
+from njf_bringup.closed_loop.drags import NOTHING, DragResult, drag_summary, drag_table, run_drags
+from njf_bringup.closed_loop.run import EXACT, Setup
+from njf_bringup.paths import robot_file
+from njf_control.robot import load_robot
+
+
+def test_a_spot_goes_where_it_is_dragged_and_a_run_continues(tmp_path, monkeypatch):
+    setup = Setup(load_robot(robot_file("finger")), EXACT)
+    figures = run_drags(setup, 2, tmp_path)
+    assert figures["arrived_rate"] == 1.0
+    assert figures["error_px"]["p90"] < 1.5
+    assert figures["way_px"]["median"] > 5.0
+    assert (tmp_path / "task.png").exists()
+    assert json.loads((tmp_path / "summary.json").read_text())["drags"] == 2
+    monkeypatch.setattr(run.Bench, "plant", None)
+    assert run_drags(setup, 2, tmp_path) == figures
+
+
+def test_what_could_not_be_pressed_has_not_arrived():
+    went = DragResult(0, "CONVERGED", 9, 1, [10.0, 10.0], [40.0, 50.0], [40.0, 49.0], 30)
+    nothing = DragResult(1, NOTHING, 0, 20, [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], 0)
+    figures = drag_summary([went, nothing])
+    assert figures["arrived_rate"] == 0.5
+    assert np.isclose(figures["way_px"]["median"], 50.0)
+    assert np.isclose(figures["error_px"]["median"], 1.0)
+    assert "within 3 px: 50% of 2: 1 CONVERGED, 1 NOTHING_TO_PRESS; 21 presses refused" in (
+        drag_table(figures)
+    )
