@@ -19,11 +19,6 @@ from njf_control.servo import (
 from njf_control.servo.goal import (
     Goal,
     GoalError,
-    extended,
-    goal_from_points,
-    goal_from_tracks,
-    require_image_size,
-    require_points,
 )
 from njf_control.servo.grip import corners_near
 from njf_control.servo.model import SurfaceJacobians
@@ -305,34 +300,6 @@ def test_reached_goal_image_is_the_end() -> None:
     assert reasons[-1] is Reason.CONVERGED
 
 
-def test_few_disagreeing_points_do_not_extend_a_goal() -> None:
-    found = Goal(START, START.astype(float) + (5.0, 0.0), np.ones(4))
-    goal = goal_near(0.0)
-    seen = tracks(START, [True, False, True, True])
-    more = extended(goal, seen, found)
-    assert more is not None and len(more.start_px) == 7
-    three = Goal(START[:3], found.target[:3], np.ones(3))
-    assert extended(goal, seen, three) is None
-
-
-def test_tracks_are_matched_by_id() -> None:
-    now = tracks(START, [True, True, False, True])
-    moved = tracks(START[::-1] + np.float32(5), [True, False, True, True])
-    goal = goal_from_tracks(np.array([7, 8, 9, 4]), now, np.array([4, 9, 8, 11]), moved)
-    np.testing.assert_allclose(goal.start_px, [START[3], START[1]])
-    np.testing.assert_allclose(goal.target, [START[3] + 5, START[1] + 5])
-
-
-def test_spots_follow_their_points_through_the_matching() -> None:
-    now = tracks(START, [True, True, False, True])
-    ids, spots = np.array([7, 8, 9, 4]), np.array([1, 1, 2, 2])
-    goal = goal_from_tracks(ids, now, ids[::-1], tracks(START[::-1]), spots)
-    np.testing.assert_allclose(goal.start_px, START[[3, 0, 1]])
-    assert goal.spots is not None and goal.spots.of_point.tolist() == [1, 0, 0]
-    with pytest.raises(GoalError, match="spots has 3 numbers, tracks_now 4 points"):
-        goal_from_tracks(ids, now, ids, now, spots[:3])
-
-
 class TurningTracker(ScriptedTracker):
     """Points turn by 0.1 rad per image about their middle, which goes 2 px to the right."""
 
@@ -389,25 +356,3 @@ def test_a_spot_goes_only_so_far_from_image_to_image() -> None:
     assert limited.slowdown(step, weights) == pytest.approx(6.0 / (0.1 * 0.3 / 0.5 * 300))
     assert limited.slowdown(0.1 * step, weights) == 1.0
     assert limited.slowdown(0 * step, weights) == 1.0
-
-
-def test_points_in_view_become_a_goal() -> None:
-    now = np.array([[0.0, 0.0, 0.5], [5.0, 0.0, 0.5], [0.1, 0.0, 0.5]])
-    goal = goal_from_points(now, now + 0.01, CAMERA)
-    np.testing.assert_allclose(goal.start_px, [[159.5, 119.5], [219.5, 119.5]])
-    np.testing.assert_allclose(goal.target, now[[0, 2]] + 0.01)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: goal_from_points(np.zeros((2, 3)), np.zeros((3, 3)), CAMERA), "2 points"),
-        (lambda: goal_from_points(np.full((1, 3), np.nan), np.ones((1, 3)), CAMERA), "finite"),
-        (lambda: goal_from_points(-np.ones((2, 3)), np.ones((2, 3)), CAMERA), "in the image"),
-        (lambda: require_points(goal_near(1.0), 5, "the goal"), "the goal gives 4 usable points"),
-        (lambda: require_image_size(IMAGE[:10], IMAGE.shape, "cam"), "is 320x10 px, 'cam' sends"),
-    ],
-)
-def test_impossible_goals_are_refused_in_words(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(GoalError, match=message):
-        make()
