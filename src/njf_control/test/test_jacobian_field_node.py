@@ -49,6 +49,7 @@ from njf_perception.nodes.services import call, handshake
 from njf_perception.nodes.spinning import SpinThread
 from njf_perception.scene import PixelNerfConfig
 from njf_perception.trackers.base import Tracks
+from njf_perception.trackers.lucas_kanade import LucasKanadeTracker
 
 pytestmark = pytest.mark.ros
 
@@ -70,6 +71,7 @@ APPLIED = [0.3, -0.2, 0.1]
 CONFIGURE, ACTIVATE, DEACTIVATE = 1, 3, 4
 # A busy computer may give a test nothing for seconds, and the goal would end for want of images.
 PATIENCE_S = 8.0
+HURRIED_S = 1.0  # a timeout as on a robot
 TIMEOUTS = ("image_timeout_s", "robot_timeout_s")
 
 
@@ -231,7 +233,7 @@ def world(
 ) -> World:
     """A world with the node configured and active in it."""
     node, world = start_node(checkpoint), World(checkpoint)
-    world.hurry = lambda: node.set_parameters([Parameter(n, value=1.0) for n in TIMEOUTS])
+    world.hurry = lambda: node.set_parameters([Parameter(n, value=HURRIED_S) for n in TIMEOUTS])
     spin(world)
     assert world.change(CONFIGURE)
     assert world.change(ACTIVATE)
@@ -380,6 +382,22 @@ def test_camera_that_falls_silent_ends_the_goal(
     assert result.reason == VisualServo.Result.STALE_IMAGE
     assert "check camera and perception" in result.message
     require_silence(world)
+
+
+def test_work_that_takes_long_is_no_silence_of_the_driver(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node has one thread: while it compares pictures it hears nobody."""
+    start = LucasKanadeTracker.start
+
+    def slowly(self: LucasKanadeTracker, image: np.ndarray, points: np.ndarray) -> Tracks:
+        time.sleep(2.5 * HURRIED_S)
+        return start(self, image, points)
+
+    monkeypatch.setattr(LucasKanadeTracker, "start", slowly)
+    world.hurry()
+    result = result_of(world.send(tracks_goal(max_steps=2)))
+    assert (result.reason, result.steps) == (VisualServo.Result.TIMEOUT, 2)
 
 
 @pytest.mark.fault

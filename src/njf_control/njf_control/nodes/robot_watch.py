@@ -15,6 +15,7 @@ _STOPPED = {
     SafetyState.ESTOP: (Reason.ESTOPPED, "the emergency stop is latched"),
     SafetyState.FAULT: (Reason.ROBOT_FAULT, "the robot has a fault"),
 }
+_LONG_S = 0.2  # work during which what the driver said may be missed
 
 
 class RobotWatch:
@@ -48,6 +49,16 @@ class RobotWatch:
         """A new goal begins: only a stop that holds now, or comes from now on, counts for it."""
         held = self._state is not None and self._state.state in _STOPPED
         self._stopped = self._state if held else None
+
+    def excuse(self, busy_s: float) -> None:
+        """The node did not listen for so long: comparing pictures takes seconds on a slow computer.
+
+        Short work is not excused, so that a driver that dies is still noticed in time.
+        """
+        if busy_s > _LONG_S:
+            now_s = time.monotonic()
+            self._state_s = min(now_s, self._state_s + busy_s)
+            self._applied_s = min(now_s, self._applied_s + busy_s)
 
     def problem(self, timeout_s: float) -> tuple[Reason, str] | None:
         """Why the robot must not be commanded, and what to do.
