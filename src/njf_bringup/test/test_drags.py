@@ -3,12 +3,14 @@
 import json
 
 import numpy as np
+import pytest
 
 from njf_bringup.closed_loop import run
 from njf_bringup.closed_loop.drags import NOTHING, DragResult, drag_summary, drag_table, run_drags
 from njf_bringup.closed_loop.run import EXACT, Setup
 from njf_bringup.paths import robot_file
 from njf_control.robot import load_robot
+from njf_perception.errors import DataError
 
 
 def test_a_spot_goes_where_it_is_dragged_and_a_run_continues(tmp_path, monkeypatch):
@@ -33,3 +35,5 @@ def test_what_could_not_be_pressed_has_not_arrived():
     assert "within 3 px: 50% of 2: 1 CONVERGED, 1 NOTHING_TO_PRESS; 21 presses refused" in (
         drag_table(figures)
     )
+    with pytest.raises(DataError, match="nothing to press in any of 2 pictures"):
+        drag_summary([nothing, nothing])

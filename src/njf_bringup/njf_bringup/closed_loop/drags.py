@@ -27,6 +27,7 @@ from njf_control.servo.goal import Goal, GoalError, goal_from_tracks
 from njf_control.servo.spots import middle_of
 from njf_control.visualization.field import FieldView
 from njf_perception.camera import pixel_grid
+from njf_perception.errors import DataError
 from njf_sim.flow import ExactFlow, GroundTruth
 from njf_sim.robot_model import RobotModel
 
@@ -85,7 +86,7 @@ def run_drags(setup: Setup, count: int, out: Path) -> dict[str, Any]:
     """Run `count` drags; goals.jsonl, summary.json and task.png go to `out`, and continue.
 
     Raises:
-        NjfError: the checkpoint or the disturbance does not fit the robot.
+        NjfError: the checkpoint or the disturbance does not fit the robot; nothing can be pressed.
     """
     key: dict[str, Any] = setup.key() | {"task": "drags"}
     journal, bench = Journal(out, key, DragResult.from_dict), Bench(setup)
@@ -166,8 +167,17 @@ def goal_of(drag: Drag) -> Goal:
 
 
 def drag_summary(results: Sequence[DragResult]) -> dict[str, Any]:
-    """Figures over all drags; those without anything to press count as not arrived."""
+    """Figures over all drags; those without anything to press count as not arrived.
+
+    Raises:
+        DataError: nothing could be pressed in any of them.
+    """
     pressed = [result for result in results if result.reason != NOTHING]
+    if not pressed:
+        raise DataError(
+            f"the model sees nothing to press in any of {len(results)} pictures. Does it fit the "
+            "robot and its camera? `njf evaluate` says."
+        )
     return {
         "drags": len(results),
         "arrived_rate": sum(result.error_px < ARRIVED_PX for result in pressed) / len(results),
