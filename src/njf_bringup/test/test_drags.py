@@ -17,7 +17,7 @@ def test_a_spot_goes_where_it_is_dragged_and_a_run_continues(tmp_path, monkeypat
     setup = Setup(load_robot(robot_file("finger")), EXACT)
     figures = run_drags(setup, 2, tmp_path)
     assert figures["arrived_rate"] == 1.0
-    assert figures["error_px"]["p90"] < 1.5
+    assert figures["error_px"]["p90"] < 2.5
     assert figures["way_px"]["median"] > 5.0
     assert (tmp_path / "task.png").exists()
     assert json.loads((tmp_path / "summary.json").read_text())["drags"] == 2
