@@ -46,7 +46,7 @@ def picture() -> np.ndarray:
     return image
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator:
     """A headless browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
