@@ -40,8 +40,9 @@ class Sampler:
         self._thread.join()
 
     def note_rate(self, control_hz: float) -> None:
-        """The servo made a step; `control_hz` is its rate [Hz]."""
-        self._control_hz = control_hz
+        """The servo made a step; `control_hz` is its rate [Hz], 0 while it is not known."""
+        if control_hz > 0:
+            self._control_hz = control_hz
 
     def _run(self) -> None:
         while not self._stop.wait(self._period_s):

@@ -57,8 +57,10 @@ class GoalRun:
 
     @property
     def rate_hz(self) -> float:
-        """Steps in the last second [Hz]."""
-        return float(len(self._steps_s))
+        """Of the steps of the last second [Hz]; 0 with fewer than two."""
+        if len(self._steps_s) < 2:
+            return 0.0
+        return (len(self._steps_s) - 1) / (self._steps_s[-1] - self._steps_s[0])
 
     def note(self, step: ServoStep) -> Outcome | None:
         """Count a step; the outcome when it was the last one."""
