@@ -140,14 +140,15 @@ def press(
     field = field_of(bench, view)
     far = np.linalg.norm(flow.flow, axis=2) >= _SHORTEST_PX
     candidates = np.argwhere(flow.visible & far)[:, ::-1]
-    for refused in range(min(_PRESSES, len(candidates))):
+    presses = min(_PRESSES, len(candidates))
+    for refused in range(presses):
         pixel = candidates[rng.integers(len(candidates))].astype(np.float64)
         try:
             points = grip(view.rgb, pixel, field, bench.camera)
         except GoalError:
             continue
         return Drag(view.rgb, points, _at(flow.flow, pixel[None])[0]), refused
-    return None, _PRESSES
+    return None, presses
 
 
 def field_of(bench: Bench, view: View) -> FieldView:

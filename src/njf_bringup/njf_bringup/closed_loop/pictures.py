@@ -94,24 +94,14 @@ def write_followed(
     trials: Sequence[TrialResult],
 ) -> None:
     """The first demonstrations: the tip's way as it was shown and as it was followed."""
-    columns = min(3, len(images))
-    rows = -(-len(images) // columns)
-    figure = Figure(figsize=(4.4 * columns, 3.4 * rows + 0.9), dpi=100, facecolor="white")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 1.05 / (3.4 * rows + 0.9), 0.04, 0.1)
-    for axes, image, trial in zip(panels, images, trials, strict=False):
-        axes.imshow(image, alpha=0.75)
+    title = "shown on video (thick) and followed (thin)"
+    figure, panels = _panels(images, title)
+    for axes, trial in zip(panels, trials, strict=False):
         for way_m, colour, width in ((trial.shown_path_m, GOAL, 4.0), (trial.tip_path_m, NOW, 1.5)):
             axes.plot(*_seen(np.array(way_m), camera).T, color=colour, lw=width)
         strayed = strayed_mm(np.array(trial.tip_path_m), np.array(trial.shown_path_m))
         text = f"strays {strayed:.1f} mm, ends {trial.end.tip_mm:.2f} mm off"
         axes.set_title(text, fontsize=10, color=INK)
-    for axes in panels:
-        axes.axis("off")
-    title = "shown on video (thick) and followed (thin)"
-    figure.text(
-        0.01, 1 - 0.45 / (3.4 * rows + 0.9), title, fontsize=16, fontweight="bold", color=INK
-    )
     figure.savefig(path)
 
 
@@ -122,24 +112,31 @@ def write_drags(
     arrived_rate: float,
 ) -> None:
     """The first drags as they were drawn, and where their spots really ended."""
+    title = f"dragged (arrow) and reached (ring): {arrived_rate:.0%} of {len(drags)}"
+    figure, panels = _panels(images, title)
+    for axes, drag in zip(panels, drags, strict=False):
+        ends = np.array([drag.begin_px, drag.target_px])
+        arrow = {"arrowstyle": "-|>", "color": GOAL, "lw": 2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", ends[1], ends[0], arrowprops=arrow)
+        axes.plot(*drag.end_px, "o", color=NOW, ms=5, mfc="none", mew=1.5)
+        axes.set_title(f"{drag.error_px:.2f} px away, {drag.reason}", fontsize=10, color=INK)
+    figure.savefig(path)
+
+
+def _panels(images: Sequence[UInt8[np.ndarray, "h w 3"]], title: str) -> tuple[Figure, list[Axes]]:
+    """A figure that shows the pictures, three beside each other, and the axes of each."""
     columns = min(3, len(images))
     rows = -(-len(images) // columns)
     height = 3.4 * rows + 0.9
     figure = Figure(figsize=(4.4 * columns, height), dpi=100, facecolor="white")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 1.05 / height, 0.04, 0.1)
-    for axes, image, drag in zip(panels, images, drags, strict=False):
-        axes.imshow(image, alpha=0.75)
-        ends = np.array([drag.begin_px, drag.target_px])
-        arrow = {"arrowstyle": "-|>", "color": GOAL, "lw": 2, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", ends[1], ends[0], arrowprops=arrow)
-        axes.plot(*drag.end_px, "o", color=NOW, ms=5, mfc="none", mew=1.5)
-        axes.set_title(f"{drag.error_px:.2f} px away, {drag.reason}", fontsize=10, color=INK)
+    figure.text(0.01, 1 - 0.45 / height, title, fontsize=16, fontweight="bold", color=INK)
     for axes in panels:
         axes.axis("off")
-    title = f"dragged (arrow) and reached (ring): {arrived_rate:.0%} of {len(drags)}"
-    figure.text(0.01, 1 - 0.45 / height, title, fontsize=16, fontweight="bold", color=INK)
-    figure.savefig(path)
+    for axes, image in zip(panels, images, strict=False):
+        axes.imshow(image, alpha=0.75)
+    return figure, list(panels[: len(images)])
 
 
 def _seen(points_m: Float[np.ndarray, "n 3"], camera: Camera) -> Float[np.ndarray, "n 2"]:

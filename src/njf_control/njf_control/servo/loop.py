@@ -109,6 +109,8 @@ class Measurement:
 
     def slowdown(self, step: Float[np.ndarray, " k"], weights: Float[np.ndarray, " n"]) -> float:
         """Share of a step with which no point of weight moves further than `max_motion_px`."""
+        if np.isinf(self.max_motion_px):
+            return 1.0
         used = weights > 0
         A = projection_derivative(self.points_m[used], self.K) @ self.jacobian_m[used]
         furthest_px = float(np.linalg.norm(A @ step, axis=1).max(initial=0.0))
