@@ -1,15 +1,18 @@
 """Drags as the page makes them, in simulated time."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from njf_bringup.closed_loop import run
-from njf_bringup.closed_loop.drags import NOTHING, DragResult, drag_summary, drag_table, run_drags
+from njf_bringup.closed_loop import drags, run
+from njf_bringup.closed_loop.drag_results import NOTHING, DragResult, drag_summary, drag_table
+from njf_bringup.closed_loop.drags import press, run_drags
 from njf_bringup.closed_loop.run import EXACT, Setup
 from njf_bringup.paths import robot_file
 from njf_control.robot import load_robot
+from njf_control.servo.goal import GoalError
 from njf_perception.errors import DataError
 
 
@@ -37,3 +40,16 @@ def test_what_could_not_be_pressed_has_not_arrived():
     )
     with pytest.raises(DataError, match="nothing to press in any of 2 pictures"):
         drag_summary([nothing, nothing])
+
+
+@pytest.mark.parametrize(("pixels", "presses"), [(0, 0), (3, 3), (100, 20)])
+def test_every_refused_press_is_counted(monkeypatch, pixels, presses):
+    def refuse(*_):
+        raise GoalError("too plain")
+
+    monkeypatch.setattr(drags, "field_of", lambda *_: None)
+    monkeypatch.setattr(drags, "grip", refuse)
+    flow = SimpleNamespace(flow=np.zeros((10, 10, 2)), visible=np.ones((10, 10), bool))
+    flow.flow.reshape(-1, 2)[:pixels] = 10.0
+    bench, view = SimpleNamespace(camera=None), SimpleNamespace(rgb=None)
+    assert press(bench, view, flow, np.random.default_rng(0)) == (None, presses)

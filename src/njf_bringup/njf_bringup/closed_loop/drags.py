@@ -5,9 +5,6 @@ is in reach though nothing but the spot is asked for. The simulator then says ho
 under the spot is from where it was dragged to; the servo's own word is not asked.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,10 @@ import numpy as np
 from jaxtyping import Float, Float32, Num
 
 from njf_bringup.browser.drags import Drag, goal_points, grip
+from njf_bringup.closed_loop.drag_results import NOTHING, DragResult, drag_summary
 from njf_bringup.closed_loop.pictures import write_drags
 from njf_bringup.closed_loop.plant import View
 from njf_bringup.closed_loop.run import Bench, Journal, Setup, progress_bar
-from njf_bringup.closed_loop.statistics import spread
 from njf_bringup.closed_loop.trial import Stages, TrialResult, errors, servo_to
 from njf_bringup.demo.goals import Trial, draw_trials
 from njf_bringup.json_file import write_json
@@ -27,59 +24,14 @@ from njf_control.servo.goal import Goal, GoalError, goal_from_tracks
 from njf_control.servo.spots import middle_of
 from njf_control.visualization.field import FieldView
 from njf_perception.camera import pixel_grid
-from njf_perception.errors import DataError
 from njf_sim.flow import ExactFlow, GroundTruth
 from njf_sim.robot_model import RobotModel
 
 TOLERANCE_PX = 1.0  # the page's
-ARRIVED_PX = 3.0  # what a person who drags would call there
 _STRIDE_PX = 16  # of the Jacobian field, as the node's
 _SURE = 0.3  # least confidence of its points, as the page's
 _SHORTEST_PX = 5.0
 _PRESSES = 20  # that may be refused, one after the other
-NOTHING = "NOTHING_TO_PRESS"
-
-
-@dataclass(frozen=True)
-class DragResult:
-    """How one drag went.
-
-    Attributes:
-        index: number of the drag.
-        reason: name of the `Reason` why the motion ended, or `NOTHING`.
-        points: that the press took hold of.
-        refused: presses before it of which the page said that there is nothing to hold.
-        begin_px, target_px, end_px: where the spot was, was dragged to, and is at rest (u, v) [px].
-        steps: of the servo.
-    """
-
-    index: int
-    reason: str
-    points: int
-    refused: int
-    begin_px: list[float]
-    target_px: list[float]
-    end_px: list[float]
-    steps: int
-
-    @property
-    def way_px(self) -> float:
-        """How far it was dragged [px]."""
-        return float(np.linalg.norm(np.subtract(self.target_px, self.begin_px)))
-
-    @property
-    def error_px(self) -> float:
-        """How far from its target the spot is at rest [px]."""
-        return float(np.linalg.norm(np.subtract(self.target_px, self.end_px)))
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(content: dict[str, Any]) -> "DragResult":
-        """Inverse of `as_dict`."""
-        return DragResult(**content)
 
 
 def run_drags(setup: Setup, count: int, out: Path) -> dict[str, Any]:
@@ -165,42 +117,6 @@ def goal_of(drag: Drag) -> Goal:
     now, then, spots = goal_points([drag], drag.image)
     ids = np.arange(len(spots))
     return goal_from_tracks(ids, now, ids, then, spots)
-
-
-def drag_summary(results: Sequence[DragResult]) -> dict[str, Any]:
-    """Figures over all drags; those without anything to press count as not arrived.
-
-    Raises:
-        DataError: nothing could be pressed in any of them.
-    """
-    pressed = [result for result in results if result.reason != NOTHING]
-    if not pressed:
-        raise DataError(
-            f"the model sees nothing to press in any of {len(results)} pictures. Does it fit the "
-            "robot and its camera? `njf evaluate` says."
-        )
-    return {
-        "drags": len(results),
-        "arrived_rate": sum(result.error_px < ARRIVED_PX for result in pressed) / len(results),
-        "reasons": dict(Counter(result.reason for result in results)),
-        "refused_presses": sum(result.refused for result in results),
-        "error_px": spread(np.array([result.error_px for result in pressed])),
-        "way_px": spread(np.array([result.way_px for result in pressed])),
-        "steps": spread(np.array([float(result.steps) for result in pressed])),
-    }
-
-
-def drag_table(figures: dict[str, Any]) -> str:
-    """The summary for reading."""
-    error, way = figures["error_px"], figures["way_px"]
-    reasons = ", ".join(f"{count} {name}" for name, count in figures["reasons"].items())
-    return (
-        f"dragged {way['median']:.1f} px (median), p90 {way['p90']:.1f} px\n"
-        f"ended {error['median']:.2f} px away [{error['median_low']:.2f}, "
-        f"{error['median_high']:.2f}], p90 {error['p90']:.2f} px\n"
-        f"within {ARRIVED_PX:g} px: {figures['arrived_rate']:.0%} of {figures['drags']}: "
-        f"{reasons}; {figures['refused_presses']} presses refused"
-    )
 
 
 def _as_page(servo: ServoConfig) -> ServoConfig:

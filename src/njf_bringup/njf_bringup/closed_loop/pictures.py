@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -10,14 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from njf_bringup.closed_loop.drag_results import DragResult
 from njf_bringup.closed_loop.statistics import strayed_mm
 from njf_bringup.closed_loop.trial import TrialResult
 from njf_bringup.closed_loop.waypoints import Waypoint
 from njf_bringup.style import FAINT, GOAL, INK, NOW, plain
 from njf_perception.camera import Camera, invert, transform
-
-if TYPE_CHECKING:
-    from njf_bringup.closed_loop.drags import DragResult
 
 
 def write_convergence(
@@ -108,7 +106,7 @@ def write_followed(
 def write_drags(
     path: Path,
     images: Sequence[UInt8[np.ndarray, "h w 3"]],
-    drags: Sequence["DragResult"],
+    drags: Sequence[DragResult],
     arrived_rate: float,
 ) -> None:
     """The first drags as they were drawn, and where their spots really ended."""

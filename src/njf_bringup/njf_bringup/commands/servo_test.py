@@ -81,7 +81,8 @@ def servo_test(
 def _run(setup: "Setup", task: "Task", goals: int, folder: Path, workers: int) -> None:
     """Do the task and print its table."""
     from njf_bringup.closed_loop.demonstration import run_demonstrations
-    from njf_bringup.closed_loop.drags import drag_table, run_drags
+    from njf_bringup.closed_loop.drag_results import drag_table
+    from njf_bringup.closed_loop.drags import run_drags
     from njf_bringup.closed_loop.run import run_closed_loop
     from njf_bringup.closed_loop.statistics import table
     from njf_bringup.closed_loop.tasks import Task, run_task
