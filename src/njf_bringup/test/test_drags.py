@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_every_refused_press_is_counted(monkeypatch, pixels, presses):
 
     monkeypatch.setattr(drags, "field_of", lambda *_: None)
     monkeypatch.setattr(drags, "grip", refuse)
-    flow = SimpleNamespace(flow=np.zeros((10, 10, 2)), visible=np.ones((10, 10), bool))
+    flow: Any = SimpleNamespace(flow=np.zeros((10, 10, 2)), visible=np.ones((10, 10), bool))
     flow.flow.reshape(-1, 2)[:pixels] = 10.0
-    bench, view = SimpleNamespace(camera=None), SimpleNamespace(rgb=None)
-    assert press(bench, view, flow, np.random.default_rng(0)) == (None, presses)
+    nothing: Any = SimpleNamespace(camera=None, rgb=None)
+    assert press(nothing, nothing, flow, np.random.default_rng(0)) == (None, presses)
