@@ -118,20 +118,15 @@ def spin(ros_context: None) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def spinning(*nodes: "Node") -> Iterator[None]:
-    """Spin nodes in a background thread. Order at the end matters: stop, join, then destroy."""
-    from rclpy.executors import MultiThreadedExecutor
-
+    """Spin each node in a background thread. Order at the end matters: stop, join, then destroy."""
     from njf_perception.nodes.spinning import SpinThread
 
-    executor = MultiThreadedExecutor(num_threads=4)
-    for node in nodes:
-        executor.add_node(node)
-
-    thread = SpinThread(executor)
+    threads = [SpinThread(node) for node in nodes]
     try:
         yield
     finally:
-        thread.close()
+        for thread in threads:
+            thread.close()
         for node in nodes:
             node.destroy_node()
 

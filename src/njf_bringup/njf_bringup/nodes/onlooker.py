@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import rclpy
 from rclpy.action.client import ClientGoalHandle
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -62,9 +61,7 @@ class Onlooker:
         self.node: Node = rclpy.create_node(name, namespace=namespace, context=self._context)
         self._servo = ThreadSafeActionClient(self.node, VisualServo, "visual_servo")
         self._subscribe()
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._thread = SpinThread(self._executor, f"{name}-client")
+        self._thread = SpinThread(self.node, f"{name}-client")
 
     def __enter__(self) -> Self:
         """Wait for what there is to see."""

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import rclpy
 from action_msgs.msg import GoalStatus, GoalStatusArray
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -132,9 +131,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Witness, s
         rclpy.init(context=context)
         node = rclpy.create_node("witness", context=context)
         witness = Witness(supervisor._graph.robot, node)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        thread = SpinThread(executor)
+        thread = SpinThread(node)
         while not serves(port):
             supervisor.check()
             time.sleep(0.2)

@@ -13,7 +13,6 @@ from action_msgs.msg import GoalStatus
 from lifecycle_msgs.srv import ChangeState
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -240,9 +239,7 @@ def start_node(ros_context: None) -> Iterator[Callable[..., JacobianFieldNode]]:
         }
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         node = JacobianFieldNode(parameter_overrides=overrides)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        running.append((SpinThread(executor), node))
+        running.append((SpinThread(node), node))
         return node
 
     yield start

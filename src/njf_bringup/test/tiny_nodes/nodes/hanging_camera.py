@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
@@ -41,9 +40,7 @@ class HangingCamera(CameraSource):
         qos = qos_profile_sensor_data
         node.create_subscription(Image, f"hidden/{name}/image_raw", self._waiting.put, qos)
         node.create_subscription(CameraInfo, f"hidden/{name}/camera_info", infos.put, qos)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        self._node, self._spinning = node, SpinThread(executor)
+        self._node, self._spinning = node, SpinThread(node)
         try:
             self.calibration = calibration(name, infos.get(timeout=PATIENCE_S))
         except queue.Empty:
