@@ -67,6 +67,11 @@ def test_no_registers_overlap_and_the_roles_exist(table):
     assert set(table.settings) <= set(table.registers)
 
 
+@pytest.mark.parametrize("table", models.CONTROL_TABLES.values(), ids=lambda t: t.model)
+def test_a_current_has_a_unit_where_there_is_one(table):
+    assert table.units.measures_current == ("present_current" in table)
+
+
 def test_x_series_units_written_out():
     """4096 counts per turn about 2048, 0.229 rpm, two's complement over many turns."""
     assert MULTI_TURN.raw_to_position(2048) == 0.0
@@ -77,6 +82,8 @@ def test_x_series_units_written_out():
     assert MULTI_TURN.raw_to_load(885) == 1.0
     assert MULTI_TURN.raw_to_voltage(120) == pytest.approx(12.0)
     assert MULTI_TURN.is_multi_turn and not TEN_BIT.is_multi_turn
+    assert models.XM430_W350.units.raw_to_current(-1000) == pytest.approx(-2.69)
+    assert models.XC330_T288.units.raw_to_current(1000) == pytest.approx(1.0)
     goal = models.XM430_W350["goal_position"]
     assert goal.encode(-4096) == bytes.fromhex("00 F0 FF FF")
     assert goal.decode(bytes.fromhex("00 F0 FF FF")) == -4096

@@ -240,7 +240,10 @@ class FakeServo:
         hot = self.faults.overheat
         self._set("present_position", self._count(self._position()))
         self._set(roles.speed, units.speed_to_raw(speed))
-        self._set(roles.load, units.load_to_raw(self._load() if self.get("torque_enable") else 0.0))
+        load = self._load() if self.get("torque_enable") else 0.0
+        self._set(roles.load, units.load_to_raw(load))
+        if units.measures_current:
+            self._set("present_current", round(load * self.get("current_limit")))
         supply_v = _BROKEN_DOWN_V if self.faults.low_voltage else self.supply_v
         self._set(roles.voltage, units.voltage_to_raw(supply_v))
         self._set("present_temperature", _HOT_TEMPERATURE_C if hot else _NORMAL_TEMPERATURE_C)

@@ -126,15 +126,18 @@ class DynamixelDriver(RobotDriver):
 
         roles, units = self._table.roles, self._table.units
         position = column("present_position", Motor.to_position)
+        health = {
+            "load": column(roles.load, Motor.to_load),
+            "voltage_v": column(roles.voltage, lambda _, raw: units.raw_to_voltage(raw)),
+            "temperature_c": column("present_temperature", lambda _, raw: float(raw)),
+        }
+        if units.measures_current:
+            health["current_a"] = column("present_current", Motor.to_current)
         return RobotState(
             position=position,
             velocity=column(roles.speed, Motor.to_velocity),
             stamp_s=stamp_s,
-            health={
-                "load": column(roles.load, Motor.to_load),
-                "voltage_v": column(roles.voltage, lambda _, raw: units.raw_to_voltage(raw)),
-                "temperature_c": column("present_temperature", lambda _, raw: float(raw)),
-            },
+            health=health,
             alarms=tuple(
                 alarm
                 for motor, where in zip(self._motors, position, strict=True)

@@ -9,7 +9,9 @@ X series and MX-28(2.0): e-Manual and the SDK's files of the four models, which 
 used here. AX-12: e-Manual; the SDK has no file of it.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from njf_control.drivers.dynamixel.tables import ControlTable, Register, Roles, Setting
 from njf_control.drivers.dynamixel.units import MULTI_TURN, TEN_BIT
@@ -199,12 +201,13 @@ def _x_series(
     model_number: int,
     more: Mapping[str, Register],
     supply_v: tuple[float, float] | None = None,
+    ampere_per_count: float = math.nan,
 ) -> ControlTable:
     return ControlTable(
         model=model,
         model_number=model_number,
         protocol=2,
-        units=MULTI_TURN,
+        units=replace(MULTI_TURN, ampere_per_count=ampere_per_count),
         baud_codes={
             0: 9_600,
             1: 57_600,
@@ -245,8 +248,10 @@ def _x_series(
 _14_V = (10.0, 14.8)
 MX28 = _x_series("mx28", 30, {"acceleration_limit": _eeprom(40, 4), **_X_LOAD}, _14_V)
 XL430_W250 = _x_series("xl430_w250", 1060, _X_LOAD, (6.5, 12.0))
-XM430_W350 = _x_series("xm430_w350", 1020, _X_CURRENT, _14_V)
-XC330_T288 = _x_series("xc330_t288", 1220, {"pwm_slope": _eeprom(62, 1), **_X_CURRENT})
+XM430_W350 = _x_series("xm430_w350", 1020, _X_CURRENT, _14_V, ampere_per_count=2.69e-3)
+XC330_T288 = _x_series(
+    "xc330_t288", 1220, {"pwm_slope": _eeprom(62, 1), **_X_CURRENT}, ampere_per_count=1e-3
+)
 
 CONTROL_TABLES = {
     table.model: table for table in (XL320, AX12, MX28, XL430_W250, XM430_W350, XC330_T288)

@@ -53,6 +53,10 @@ class Motor:
         """Share of the largest effort, positive where it pushes the channel up."""
         return self.channel.motor_direction * self.units.raw_to_load(raw)
 
+    def to_current(self, raw: int) -> float:
+        """Motor current [A], positive where it pushes the channel up."""
+        return self.channel.motor_direction * self.units.raw_to_current(raw)
+
     def beyond_range(self, position_rad: float) -> float:
         """How far a position is outside the channel's range [rad]; negative inside."""
         return max(self.channel.lower - position_rad, position_rad - self.channel.upper)

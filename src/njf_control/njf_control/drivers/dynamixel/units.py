@@ -1,4 +1,4 @@
-"""What the numbers in a servo's registers mean: counts on one side, rad, rad/s and volts here.
+"""What the numbers in a servo's registers mean: counts on one side, SI units here.
 
 XL-320 and AX-12 count 0..1023 over 300 degrees and stand at 512 in their centre; signed values have
 a sign bit. The X series counts 4096 per turn, over many turns, stands at 2048 in its centre, and
@@ -21,6 +21,7 @@ class Units:
     full_load: float  # counts of the largest torque
     largest: int  # magnitude of a speed or load [count]
     sign_bit: int = 0  # set: clockwise, which is negative; 0: two's complement
+    ampere_per_count: float = math.nan  # NaN: it measures no current
 
     @property
     def is_multi_turn(self) -> bool:
@@ -57,6 +58,15 @@ class Units:
     def raw_to_load(self, raw: int) -> float:
         """Share of the largest torque, about -1..1. No torque in Nm."""
         return self._decode(raw) / self.full_load
+
+    @property
+    def measures_current(self) -> bool:
+        """Whether a servo of this kind knows its current."""
+        return not math.isnan(self.ampere_per_count)
+
+    def raw_to_current(self, raw: int) -> float:
+        """Motor current [A], NaN where it is not measured."""
+        return self._decode(raw) * self.ampere_per_count
 
     def voltage_to_raw(self, voltage_v: float) -> int:
         """Count of a supply voltage [V]."""
