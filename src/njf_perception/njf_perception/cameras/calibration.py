@@ -12,6 +12,26 @@ from njf_perception.config import Config, load_config
 from njf_perception.errors import DataError
 
 
+_COUNTS = {"plumb_bob": (0, 4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+
+
+def check_distortion(model: str, coefficients: int) -> None:
+    """Refuse a distortion that OpenCV does not compute, or would compute as another model.
+
+    Args:
+        model: as in camera_info.
+        coefficients: how many; none are a plumb_bob without distortion.
+
+    Raises:
+        ValueError: an unknown model, or a count that it does not have.
+    """
+    if model not in _COUNTS:
+        raise ValueError(f"distortion_model {model!r}, expected one of {', '.join(_COUNTS)}")
+    if coefficients not in _COUNTS[model]:
+        expected = " or ".join(str(count) for count in _COUNTS[model])
+        raise ValueError(f"{coefficients} distortion coefficients, {model} has {expected}")
+
+
 class Matrix(Config):
     """A matrix of the file, row by row."""
 
@@ -49,6 +69,7 @@ class Calibration(Config):
             raise ValueError(f"camera_matrix is {matrix.rows} x {matrix.cols}, expected 3 x 3")
         if not (matrix.data[0] > 0 and matrix.data[4] > 0):
             raise ValueError(f"focal lengths {matrix.data[0]}, {matrix.data[4]} must be above 0")
+        check_distortion(self.distortion_model, self.distortion.size)
         return self
 
     @property

@@ -1,5 +1,7 @@
 """What every camera that is a device is asked for."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from njf_perception.config import Config
@@ -21,3 +23,14 @@ class DeviceConfig(Config):
         default=None, ge=0, le=1e6, description="fixed white balance [K]; not set: automatic"
     )
     warm_up: int = Field(default=5, ge=0, le=1000, description="first images to throw away")
+
+
+def warn_of_automatic(device: str, settings: Sequence[str]) -> list[str]:
+    """A warning that nobody fixed these `settings`, and the camera does; none without any."""
+    if not settings:
+        return []
+    named = ", ".join(settings)
+    return [
+        f"{device} chooses by itself: {named}. So its images may change while the scene does not. "
+        f"Set {named} in the node's parameters (docs/hardware/cameras.md says how)."
+    ]

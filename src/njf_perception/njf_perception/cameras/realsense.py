@@ -13,7 +13,7 @@ from pydantic import Field
 
 from njf_perception.cameras.base import CameraSource, Grabbed
 from njf_perception.cameras.clock_map import ClockMap
-from njf_perception.cameras.device_config import DeviceConfig
+from njf_perception.cameras.device_config import DeviceConfig, warn_of_automatic
 from njf_perception.cameras.freshness import Instant
 from njf_perception.cameras.realsense_lens import lens_calibration
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
@@ -86,21 +86,22 @@ class RealSenseCamera(CameraSource):
         super().__init__(name, config.rate_hz, repeats_allowed=False)
         self._config = config
         self._rs = realsense_module()
-        self._device = device or find_device(self._rs, config.serial)
-        self._sensors = list(self._device.query_sensors())
-        self._clock = ClockMap()
-        self._align = self._rs.align(self._rs.stream.color)
-        self._frames = self._rs.syncer()
         self._running: list[Any] = []
         try:
+            self._device = device or find_device(self._rs, config.serial)
+            self._sensors = list(self._device.query_sensors())
+            self._clock = ClockMap()
+            self._align = self._rs.align(self._rs.stream.color)
+            self._frames = self._rs.syncer()
             self._open()
             for _ in range(config.warm_up):
                 self._grab()
         except RuntimeError as error:  # how librealsense says everything
             self._release()
             raise DeviceNotConnectedError(
-                f"{name}: RealSense {config.serial}: {error}. Unplug it and plug it in again; see "
-                "that no other program uses it."
+                f"{name}: RealSense {config.serial or '(any)'}: {error}. See that no other program "
+                "uses it and that librealsense's udev rules let you open it "
+                "(docs/hardware/cameras.md), then unplug it and plug it in again."
             ) from None
         except Exception:
             self._release()
@@ -115,6 +116,7 @@ class RealSenseCamera(CameraSource):
         chosen = [self._choose(stream, kind) for stream, kind in wanted.items()]
         color_sensor = chosen[0][0]
         self._fix_controls(color_sensor)
+        self._warn_of_automatic(color_sensor)
         for sensor in {id(s): s for s, _ in chosen}.values():
             if sensor.supports(rs.option.global_time_enabled):
                 sensor.set_option(rs.option.global_time_enabled, 1)
@@ -193,6 +195,21 @@ class RealSenseCamera(CameraSource):
                 f"RealSense {config.serial} ignores controls ({'; '.join(ignored)}), so its images "
                 "may change by themselves. See its controls in realsense-viewer."
             )
+
+    def _warn_of_automatic(self, sensor: Any) -> None:
+        option, config = self._rs.option, self._config
+        asked = {
+            "exposure": (option.enable_auto_exposure, (config.exposure, config.gain)),
+            "white_balance_k": (option.enable_auto_white_balance, (config.white_balance_k,)),
+        }
+        automatic = [
+            name
+            for name, (key, values) in asked.items()
+            if values.count(None) == len(values)
+            and sensor.supports(key)
+            and sensor.get_option(key) > 0.0
+        ]
+        self.warnings += warn_of_automatic(f"RealSense {config.serial}".rstrip(), automatic)
 
     def _set(self, sensor: Any, option: Any, value: float) -> str:
         """Set one option; what was not granted, in words.

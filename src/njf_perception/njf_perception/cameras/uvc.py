@@ -3,7 +3,8 @@
 What a camera is asked for and what it does differ easily: format, size and rate are set in that
 order, read back, and a difference is refused; the images' own size is checked once more. Exposure,
 gain, white balance and focus are worth fixing: optical flow and learned features suffer when the
-camera adapts. Here a difference is only warned of, as many cameras lack one of them.
+camera adapts. Here a difference is only warned of, as many cameras lack one of them, and so is what
+nobody fixed.
 """
 
 from collections.abc import Callable
@@ -14,11 +15,16 @@ from pydantic import Field
 
 from njf_perception.cameras import v4l
 from njf_perception.cameras.base import CameraSource, Grabbed
-from njf_perception.cameras.device_config import DeviceConfig
+from njf_perception.cameras.device_config import DeviceConfig, warn_of_automatic
 from njf_perception.cameras.freshness import LATE_S, Instant
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
 
 _MANUAL_EXPOSURE = 1.0  # V4L2_EXPOSURE_MANUAL
+_AUTOMATIC = {  # by setting: the property, and its values with which the camera chooses itself
+    "exposure": (cv2.CAP_PROP_AUTO_EXPOSURE, (0.0, 3.0)),  # V4L2_EXPOSURE_AUTO, _APERTURE_PRIORITY
+    "white_balance_k": (cv2.CAP_PROP_AUTO_WB, (1.0,)),
+    "focus": (cv2.CAP_PROP_AUTOFOCUS, (1.0,)),
+}
 _BUFFERS = 2  # one to fill while the other is read; with one, every image begun meanwhile is lost
 _BROKEN_IN_A_ROW = 10  # a cable that loses packets now and then spoils one
 
@@ -68,6 +74,7 @@ class UvcCamera(CameraSource):
         try:
             self._request_mode()
             self._fix_controls()
+            self._warn_of_automatic()
             for _ in range(config.warm_up):
                 self._grab()
         except Exception:
@@ -113,6 +120,15 @@ class UvcCamera(CameraSource):
                 f"{config.device} ignores controls ({'; '.join(ignored)}), so its images may "
                 f"change by themselves. See 'v4l2-ctl -d {config.device} --list-ctrls-menus'."
             )
+
+    def _warn_of_automatic(self) -> None:
+        """Say what nobody fixed, here or with v4l2-ctl before. What a camera lacks reads -1."""
+        automatic = [
+            name
+            for name, (key, values) in _AUTOMATIC.items()
+            if getattr(self._config, name) is None and self._device.get(key) in values
+        ]
+        self.warnings += warn_of_automatic(self._config.device, automatic)
 
     def _set(self, wanted: dict[str, tuple[int, float, float]]) -> list[str]:
         """Set properties (key, value, tolerance) in order; what was not granted, in words."""

@@ -19,8 +19,11 @@ def stable_names(folder: Path = BY_ID) -> list[Path]:
 
 
 def stable_name(device: str, folder: Path = BY_ID) -> Path | None:
-    """The lasting name of /dev/videoN or index N; None: it is one already, or there is none."""
-    if Path(device).parent == folder:
+    """The lasting name of /dev/videoN or index N; None: it is one already, or there is none.
+
+    A name by path, which says the port, lasts as well: it tells twins without serial numbers apart.
+    """
+    if Path(device).parent in (folder, folder.with_name("by-path")):
         return None
     node = Path(f"/dev/video{device}" if device.isdigit() else device).resolve()
     return next((path for path in stable_names(folder) if path.resolve() == node), None)

@@ -52,7 +52,7 @@ class FakeDevice:
     def get(self, key: int) -> float:
         if key == cv2.CAP_PROP_POS_MSEC:
             return 1e3 * (self.taken_s + self.skew_s)
-        return self.settings[key]
+        return self.settings.get(key, -1.0)  # a camera without the control
 
     def grab(self) -> bool:
         time.sleep(self.period_s)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from njf_perception.cameras import realsense
 from njf_perception.cameras.clock_map import RESET_S, ClockMap
 from njf_perception.cameras.realsense import (
     RealSenseCamera,
@@ -239,6 +240,46 @@ def test_a_lens_that_plumb_bob_does_not_follow_is_refused():
 
     with pytest.raises(ConfigError, match="kannala_brandt4 differs from plumb_bob by"):
         lens_calibration("camera_0", Lens, steps)
+
+
+class Refusing:
+    """What pyrealsense2 looks like to somebody who may not open the camera, or one that hangs."""
+
+    class camera_info:  # noqa: N801
+        serial_number = "serial"
+
+    def __init__(self, refuses_sensors: bool) -> None:
+        self.refuses_sensors = refuses_sensors
+
+    def context(self) -> "Refusing":
+        return self
+
+    def query_devices(self) -> list["Refusing"]:
+        if not self.refuses_sensors:
+            raise RuntimeError("Cannot open /dev/video0: Permission denied")
+        return [self]
+
+    def get_info(self, key: str) -> str:
+        return "12"
+
+    def query_sensors(self) -> list[Any]:
+        raise RuntimeError("failed to set power state")
+
+
+@pytest.mark.parametrize(
+    ("refuses_sensors", "text"), [(False, "Permission denied"), (True, "power state")]
+)
+def test_a_camera_that_may_not_be_opened_is_told(monkeypatch, refuses_sensors, text):
+    monkeypatch.setattr(realsense, "realsense_module", lambda: Refusing(refuses_sensors))
+    with pytest.raises(DeviceNotConnectedError, match=f"RealSense 12: .*{text}.*udev rules"):
+        RealSenseCamera("camera_0", CONFIG)
+
+
+def test_an_exposure_that_nobody_fixed_is_warned_of(software, opened, rs):
+    software.color.set_option(rs.option.enable_auto_exposure, 1)
+    [warning] = opened().warnings
+    assert "RealSense 12 chooses by itself: exposure." in warning
+    assert opened(exposure=200.0).warnings == []
 
 
 def test_without_the_module_it_says_what_to_install(monkeypatch):

@@ -104,6 +104,21 @@ def test_uvc_warns_once_of_controls_that_the_device_ignores(fake_device):
     assert "v4l2-ctl -d /dev/v4l/by-id/usb-cam --list-ctrls-menus" in warning
 
 
+def test_what_the_camera_chooses_by_itself_is_warned_of_unless_it_is_set(fake_device):
+    device = fake_device()
+    automatic = {cv2.CAP_PROP_AUTO_EXPOSURE: 3.0, cv2.CAP_PROP_AUTO_WB: 1.0}
+    device.settings.update(automatic)
+    camera = UvcCamera("camera_0", CONFIG, device)
+    camera.close()
+    [warning] = camera.warnings
+    assert "usb-cam chooses by itself: exposure, white_balance_k." in warning
+    device.settings.update(automatic)
+    fixed = CONFIG.model_copy(update={"exposure": 150.0, "white_balance_k": 4600.0})
+    camera = UvcCamera("camera_0", fixed, device)
+    camera.close()
+    assert camera.warnings == []
+
+
 def test_images_are_stamped_when_they_were_taken(fake_device, play):
     device = fake_device()
     device.skew_s = -0.2  # what exposure and transfer take
@@ -178,4 +193,5 @@ def test_stable_names_are_those_that_give_images(tmp_path):
     (tmp_path / "dev" / "video3").symlink_to(tmp_path / "video3")
     assert v4l.stable_name(str(tmp_path / "dev" / "video3"), tmp_path) == lasting
     assert v4l.stable_name(str(lasting), tmp_path) is None
+    assert v4l.stable_name("/dev/v4l/by-path/pci-0-video-index0", v4l.BY_ID) is None
     assert "no camera" in v4l.available(tmp_path / "none")
