@@ -1,7 +1,8 @@
 """Robot and gate as one: the cycle read, gate, send, and what happens when the hardware fails."""
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,21 +35,39 @@ class ControlLoop:
     """Drives one robot through its gate; the caller owns clock and pace.
 
     A single missed answer is no fault: the cycle is skipped and the device holds its set-points.
-    Silence for `SILENCE_IS_FAULT_S`, a lost port, an alarm or a non-finite measurement is one.
+    One that it did not confirm counts as not applied, so the next is no further away than from one
+    cycle to the next. `SILENCE_IS_FAULT_S` without a whole cycle, be it that nothing can be read or
+    that nothing can be sent, is a fault, and so are a lost port, an alarm and a measurement that is
+    not finite.
 
     A lock keeps the device to one thread at a time: the safe state may be asked for from another
     thread than the one that cycles, and two talkers on a bus understand nobody.
     """
 
-    def __init__(self, driver: RobotDriver, gate: SafetyGate, period_s: float) -> None:
-        """Join a driver, not yet connected, and its gate; `period_s` is the nominal cycle [s]."""
+    def __init__(
+        self,
+        driver: RobotDriver,
+        gate: SafetyGate,
+        period_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Join a driver, not yet connected, and its gate.
+
+        Args:
+            driver: of the robot.
+            gate: between commands and driver.
+            period_s: the nominal cycle [s].
+            clock: measures how long the device kept a cycle waiting [s].
+        """
         self.gate = gate
         self.period_s = period_s
         self.state: RobotState | None = None  # newest measurement
         self.times = CycleTimes(period_s)
         self.writers = WriterGuard(gate.watchdog_timeout_s)
         self._driver = driver
+        self._clock = clock
         self._active = False
+        self._unconfirmed = False  # the safe state was asked for, and nobody knows if it is reached
         self._lock = threading.RLock()
         self._last_cycle_s = self._last_answer_s = 0.0
 
@@ -90,7 +109,7 @@ class ControlLoop:
         with self._lock:
             self._driver.connect()
             self.gate.check_start(self._driver.read().position)
-            self._active = True  # from here on a failure must reach the safe state
+            self._active, self._unconfirmed = True, False  # from here on a failure is made safe
             try:
                 self.state = self._driver.activate()
                 self.gate.activate(self.state.position)
@@ -133,10 +152,12 @@ class ControlLoop:
                 return None
             dt_s, self._last_cycle_s = now_s - self._last_cycle_s, now_s
             self.times.add(now_s)
+            begin_s = self._clock()
             try:
                 return self._cycle(now_s, dt_s)
             except NoAnswerError as error:
-                if now_s - self._last_answer_s < SILENCE_IS_FAULT_S:
+                waited_s = self._clock() - begin_s
+                if now_s + waited_s - self._last_answer_s < SILENCE_IS_FAULT_S:
                     return None
                 raise self._fault(str(error)) from None
             except NjfError as error:
@@ -157,31 +178,50 @@ class ControlLoop:
             try:
                 self._driver.deactivate()
             except NjfError as error:
+                self._unconfirmed = True
                 self.gate.fault(str(error))
                 return str(error)
             return ""
 
     def close(self) -> str:
-        """Reach the safe state and release the device; says what went wrong."""
+        """Reach the safe state and release the device; says what went wrong.
+
+        Where an earlier attempt was not confirmed it is made once more: the cable may be back.
+        """
         with self._lock:
-            trouble = self.make_safe()
+            trouble = self._make_safe_again() if self._unconfirmed else self.make_safe()
             self._driver.close()
             return trouble
 
+    def _make_safe_again(self) -> str:
+        self._unconfirmed = False
+        try:
+            self._driver.connect()
+            self._driver.deactivate()
+        except NjfError as error:
+            return str(error)
+        self.gate.deactivate()
+        return ""
+
     def _cycle(self, now_s: float, dt_s: float) -> Cycle:
-        state = self._driver.read()
-        self.state, self._last_answer_s = state, state.stamp_s
+        state = self.state = self._driver.read()
         if state.alarms:
             raise RobotFaultError(f"alarm: {'; '.join(state.alarms)}. Remove the cause.")
         # Reading may have taken long, and the watchdog must see that.
         output = self.gate.step(state.position, max(now_s, state.stamp_s), dt_s)
         if not output.drives:
             raise RobotFaultError(output.reason)
-        applied = self._driver.send(output.applied)
+        try:
+            applied = self._driver.send(output.applied)
+        except NoAnswerError:
+            self.gate.take_back()
+            raise
+        self._last_answer_s = state.stamp_s
         return Cycle(state, output, applied)
 
     def _fault(self, reason: str) -> RobotFaultError:
-        text = " ".join(filter(None, (reason, self.close())))
+        text = " ".join(filter(None, (reason, self.make_safe())))
+        self._driver.close()
         self.gate.deactivate()  # forgets the fault that closing may have added, it is in the text
         self.gate.fault(text)
         return RobotFaultError(text)

@@ -6,7 +6,8 @@ A command passes these tests in this order:
 2. the channel names are exactly the robot's, in any order;
 3. range: a value outside is limited to the channel's end and reported;
 4. rate: the set-point moves toward the command by at most `max_rate * dt` per cycle, counted from
-   the set-point **last applied**; `dt` is bounded, so that a late cycle allows no leap;
+   the set-point **last applied**; `dt` is bounded, so that a late cycle allows no leap, and what the
+   device did not confirm was not applied;
 5. the first command after activation, after an e-stop reset, or of a writer who takes over from
    another one must be near the measured state;
 6. watchdog: without a valid command for `watchdog_timeout_s`, by the receiver's monotonic clock,
@@ -130,6 +131,7 @@ class SafetyGate:
         self._fault_reason = ""
         self._measured = self._applied = self._target = self._nothing
         self._stop_pending = False  # take the next measurement as set-point
+        self._before = self._applied, self._stop_pending  # the newest step
         self._forget_commands()
 
     @property
@@ -153,7 +155,7 @@ class SafetyGate:
     def reason(self) -> str:
         """Why the gate is in its state, in one sentence; empty in RUNNING."""
         return {
-            GateState.INACTIVE: "driver is inactive, torque is off",
+            GateState.INACTIVE: "the driver is inactive and drives nothing",
             GateState.READY: "holding the measured state; no command yet",
             GateState.RUNNING: "",
             GateState.HOLDING: f"no valid command for {self.watchdog_timeout_s:g} s (watchdog)",
@@ -266,6 +268,7 @@ class SafetyGate:
 
         A measurement that is not finite is a fault.
         """
+        self._before = self._applied, self._stop_pending
         if not np.isfinite(measured).all():
             self.fault(f"measured position is not finite: {self._list(measured)}")
         else:
@@ -287,6 +290,10 @@ class SafetyGate:
         if self.state != GateState.RUNNING:
             return self._held_output()
         return self._running_output(rate_limited)
+
+    def take_back(self) -> None:
+        """Count the newest `step` as not applied: the device did not confirm its set-point."""
+        self._applied, self._stop_pending = self._before
 
     def _drives(self) -> bool:
         return self._mode in (GateState.READY, GateState.RUNNING, GateState.HOLDING)

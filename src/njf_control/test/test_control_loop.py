@@ -118,6 +118,47 @@ def test_missed_answers_are_skipped_until_silence_is_a_fault(loop, driver):
     assert loop.gate.state == GateState.FAULT
 
 
+def test_a_device_that_takes_no_set_points_is_a_fault_though_it_can_be_read(loop, driver):
+    driver.fails["send"] = NoAnswerError("busy")
+    assert cycle_at(loop, driver, 0.02) is None
+    assert cycle_at(loop, driver, SILENCE_IS_FAULT_S - 0.01) is None
+    with pytest.raises(RobotFaultError, match="busy"):
+        cycle_at(loop, driver, SILENCE_IS_FAULT_S + 0.01)
+
+
+def test_the_time_that_the_device_kept_a_cycle_waiting_is_silence(driver):
+    waiting = iter([0.0, 0.6, 0.6, 1.1])
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02, lambda: next(waiting))
+    loop.activate()
+    driver.fails["read"] = NoAnswerError("silent")
+    assert loop.cycle(0.02) is None
+    with pytest.raises(RobotFaultError, match="silent"):
+        loop.cycle(0.62)
+
+
+def test_what_was_not_confirmed_was_not_applied(loop, driver):
+    step = 0.02 * ROBOT.max_rate[0]
+    loop.submit(ROBOT.channel_names, [0.19, 0.0, 0.0], 0.0)
+    first = cycle_at(loop, driver, 0.02)
+    driver.fails["send"] = NoAnswerError("busy")
+    for number in range(2, 5):
+        assert cycle_at(loop, driver, 0.02 * number) is None
+    driver.fails.clear()
+    later = cycle_at(loop, driver, 0.10)
+    assert first.applied[0] == pytest.approx(step)
+    assert later.applied[0] == pytest.approx(2 * step), "one cycle after the last that arrived"
+
+
+def test_an_emergency_stop_that_did_not_arrive_is_sent_again(loop, driver):
+    driver.position[:] = 0.1  # somebody pushed it
+    loop.gate.estop("test")
+    driver.fails["send"] = NoAnswerError("busy")
+    assert cycle_at(loop, driver, 0.02) is None
+    driver.fails.clear()
+    driver.position[:] = 0.12
+    np.testing.assert_allclose(cycle_at(loop, driver, 0.04).applied, 0.12)
+
+
 def test_an_answer_in_between_ends_the_silence(loop, driver):
     driver.fails["read"] = NoAnswerError("silent")
     assert cycle_at(loop, driver, 0.4) is None
@@ -191,6 +232,28 @@ def test_torque_that_nobody_confirmed_off_is_a_fault(loop, driver):
     driver.fails["deactivate"] = DeviceNotConnectedError("torque may still be ON")
     assert "still be ON" in loop.make_safe()
     assert loop.gate.state == GateState.FAULT and "still be ON" in loop.gate.reason
+
+
+def test_a_safe_state_that_nobody_confirmed_is_tried_again_at_the_end(loop, driver):
+    driver.fails["read"] = driver.fails["deactivate"] = DeviceNotConnectedError("unplugged")
+    with pytest.raises(RobotFaultError):
+        cycle_at(loop, driver, 0.02)
+    assert loop.make_safe() == "", "nothing new"
+    driver.fails.clear()  # plugged in again
+    driver.calls.clear()
+    assert loop.close() == ""
+    assert driver.calls == ["connect", "deactivate", "close"]
+    assert loop.gate.state == GateState.INACTIVE
+    driver.calls.clear()
+    assert loop.close() == "" and driver.calls == ["close"]
+
+
+def test_a_safe_state_that_is_not_confirmed_at_the_end_either_is_told(loop, driver):
+    driver.fails["deactivate"] = DeviceNotConnectedError("torque may still be ON")
+    assert "still be ON" in loop.make_safe()
+    assert "still be ON" in loop.close()
+    assert loop.gate.state == GateState.FAULT
+    assert loop.close() == "", "told"
 
 
 def test_a_failed_activation_says_what_may_still_be_on(driver):

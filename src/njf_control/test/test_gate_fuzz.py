@@ -43,8 +43,9 @@ class JudgingDevice(RobotDriver):
         self.position = start.copy()
         self.trouble: NjfError | None = None
         self.alarm = self.powered = self.stopped = False
+        self.busy = self.takes_what_it_refuses = False
         self.now_s = self.late_s = self.passed_s = 0.0  # passed_s: without steps of the clock
-        self.sent = 0
+        self.sent = self.refused = 0
         self.anew(start)
 
     def anew(self, origin: np.ndarray | None = None) -> None:
@@ -79,10 +80,19 @@ class JudgingDevice(RobotDriver):
 
     def send(self, setpoints):
         self._judge(setpoints)
+        if self.busy:
+            self._refuse(setpoints)
         self.origin, self.origin_is_measured, self.passed_s = setpoints.copy(), False, 0.0
         self.position = self.position + 0.5 * (setpoints - self.position)
         self.sent += 1
         return setpoints
+
+    def _refuse(self, setpoints):
+        """The device is too busy for it, or does it and its answer gets lost."""
+        self.refused += 1
+        if self.takes_what_it_refuses:
+            self.position = self.position + 0.5 * (setpoints - self.position)
+        raise NoAnswerError("busy")
 
     def deactivate(self):
         self.powered = False
@@ -163,7 +173,7 @@ class Sequence:
             self.device.anew()
 
     def break_device(self) -> None:
-        kind = self.source.randrange(12)
+        kind = self.source.randrange(14)
         if kind == 0:
             self.device.trouble = DeviceNotConnectedError("unplugged")
         elif kind == 1:
@@ -174,9 +184,12 @@ class Sequence:
             self.device.trouble = NoAnswerError("silent")
         elif kind <= 8:  # somebody pushes the robot
             self.device.position = self.device.position + 0.05 * self.step
+        elif kind <= 10:
+            self.device.busy = True
+            self.device.takes_what_it_refuses = self.source.random() < 0.5
 
     def mend_device(self) -> None:
-        self.device.trouble, self.device.alarm = None, False
+        self.device.trouble, self.device.alarm, self.device.busy = None, False, False
         if not np.isfinite(self.device.position).all():
             self.device.position = np.clip(0.0 * self.span, self.device.lower, self.device.upper)
 
@@ -237,6 +250,7 @@ class Sequence:
         except RobotFaultError:
             self.seen["faults"] += 1
         self.seen["watchdog"] += self.loop.gate.totals.watchdog - before
+        self.seen["refused"], self.device.refused = self.seen["refused"] + self.device.refused, 0
         self.device.now_s, self.device.late_s = self.now_s, 0.0
         if self.source.random() < 0.3:
             self.mend_device()
@@ -250,5 +264,6 @@ def test_no_sequence_of_commands_leaves_range_rate_or_the_watchdogs_time(fuzz):
             Sequence(seed, seen).run()
         except AssertionError as error:
             raise AssertionError(f"sequence {seed}: {error}") from error
-    for what in ("cycles", "accepted", "rejected", "reset", "faults", "watchdog", "activated"):
+    wanted = ("cycles", "accepted", "rejected", "reset", "faults", "watchdog", "activated")
+    for what in (*wanted, "refused"):
         assert seen[what] > 20, f"the sequences do not bite: {seen}"

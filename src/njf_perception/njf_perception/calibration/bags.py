@@ -19,7 +19,7 @@ def bag_lenses(path: Path) -> tuple[dict[str, Lens], dict[str, int]]:
     """Each camera's lens as its first camera_info has it, and its count of images.
 
     Raises:
-        DataError: no camera sends images, or one of them no camera_info.
+        DataError: no camera sends images, or one of them no camera_info or no usable one.
     """
     infos, images = {}, {}
     reader = BagReader(path)
@@ -34,7 +34,7 @@ def bag_lenses(path: Path) -> tuple[dict[str, Lens], dict[str, int]]:
     missing = sorted(set(images) - set(infos))
     if missing:
         raise DataError(f"{path}: no {missing[0]}/camera_info. Record it with the images.")
-    return {name: lens_of_info(infos[name]) for name in sorted(images)}, images
+    return {name: lens_of_info(name, infos[name]) for name in sorted(images)}, images
 
 
 def bag_sightings(
@@ -63,10 +63,17 @@ def _parts(topic: str) -> tuple[str, str]:
     return (spaces[-1] if spaces and not spaces[-1].startswith("aligned") else "", leaf)
 
 
-def lens_of_info(info: object) -> Lens:
-    """Lens of a sensor_msgs/CameraInfo, of ROS or of a bag."""
+def lens_of_info(camera: str, info: object) -> Lens:
+    """Lens of a sensor_msgs/CameraInfo, of ROS or of a bag; no model's name is a plumb_bob.
+
+    Raises:
+        DataError: its distortion is none that is known.
+    """
     K = np.array(getattr(info, "k"), np.float64).reshape(3, 3)  # noqa: B009
     distortion = np.array(getattr(info, "d"), np.float64)  # noqa: B009
     model = getattr(info, "distortion_model") or "plumb_bob"  # noqa: B009
     size = int(getattr(info, "width")), int(getattr(info, "height"))  # noqa: B009
-    return Lens(*size, K, distortion, model)
+    try:
+        return Lens(*size, K, distortion, model)
+    except DataError as error:
+        raise DataError(f"{camera}/camera_info: {error}") from None

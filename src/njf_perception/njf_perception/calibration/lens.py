@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from njf_perception.cameras.calibration import Calibration
+from njf_perception.cameras.calibration import Calibration, check_distortion
+from njf_perception.errors import DataError
 
 _NOWHERE = np.zeros((3, 1))
 
@@ -20,6 +21,9 @@ class Lens:
         K: intrinsics [px].
         distortion: OpenCV's coefficients; none for a pinhole camera.
         model: as in camera_info; `equidistant` is OpenCV's fisheye model.
+
+    Raises:
+        DataError: an unknown model, or a count of coefficients that it does not have.
     """
 
     width: int
@@ -27,6 +31,13 @@ class Lens:
     K: Float[np.ndarray, "3 3"]
     distortion: Float[np.ndarray, " d"]
     model: str = "plumb_bob"
+
+    def __post_init__(self) -> None:
+        """OpenCV would raise an error of its own in the middle of the work."""
+        try:
+            check_distortion(self.model, self.distortion.size)
+        except ValueError as error:
+            raise DataError(f"{error}. Correct the camera_info.") from None
 
     @staticmethod
     def of(calibration: Calibration) -> "Lens":
