@@ -8,8 +8,10 @@ from pydantic import Field, model_validator
 from njf_bringup.paths import root
 from njf_control.robot import RobotConfig
 from njf_perception.config import Config, load_config
+from njf_perception.errors import ConfigError
 
 Value = bool | int | float | str | list[str]
+_CAMERA = ("njf_perception", "camera")  # package and executable of the nodes that open a device
 
 
 class Argument(Config):
@@ -112,6 +114,21 @@ class ResolvedGraph:
         if self.arguments["params_file"]:
             shared += ["--params-file", str(self.arguments["params_file"])]
         return shared
+
+    def require_camera_devices(self) -> None:
+        """Refuse to start several camera nodes that nobody has told their devices.
+
+        Raises:
+            ConfigError: each of them would open the default device.
+        """
+        cameras = [n.name for n in self.nodes if (n.package, n.executable) == _CAMERA]
+        if len(cameras) > 1 and not self.arguments["params_file"]:
+            raise ConfigError(
+                f"{', '.join(cameras)} would all open the same device, the default one, for no "
+                "file says which is whose. Write a camera.yaml with the device of each "
+                "(docs/hardware/cameras.md) and give it as --params-file camera.yaml, in a launch "
+                "as params_file:=camera.yaml."
+            )
 
     def in_groups(self, *groups: str) -> "ResolvedGraph":
         """The same graph reduced to the nodes of these groups."""

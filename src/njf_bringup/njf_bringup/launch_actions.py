@@ -80,7 +80,12 @@ def resolved_graph(context: LaunchContext, graph: Graph) -> ResolvedGraph:
 
 
 def launch_nodes(resolved: ResolvedGraph) -> tuple[list, dict[str, Node]]:
-    """What starts all nodes, brings them up and ends with them; and the nodes by their names."""
+    """What starts all nodes, brings them up and ends with them; and the nodes by their names.
+
+    Raises:
+        ConfigError: several cameras and no file of their devices.
+    """
+    resolved.require_camera_devices()
     actions = [
         SetEnvironmentVariable(name, value)
         for name, value in environment_defaults(resolved.run_dir).items()

@@ -36,8 +36,10 @@ def running(graph: ResolvedGraph, patience: float = 1.0) -> Iterator[Supervisor]
     """All nodes of `graph` up and active; all ended at the end, with `patience` times 4 s for it.
 
     Raises:
+        ConfigError: several cameras and no file of their devices; nothing has been started.
         NodeDiedError, StartupError, StoppedError: and everything has been stopped.
     """
+    graph.require_camera_devices()
     join_graph(graph)
     from njf_bringup.nodes.lifecycle import RosLifecycle
 

@@ -7,6 +7,7 @@ import pytest
 from njf_bringup.graph import Value, load_graph
 from njf_bringup.paths import data_folder, robot_file, root
 from njf_bringup.resolve import parse_arguments, resolve, substitute
+from njf_bringup.up import running
 from njf_perception.errors import ConfigError
 
 
@@ -30,6 +31,18 @@ def test_hardware_has_a_camera_node_per_camera_and_the_robot_files_port() -> Non
     assert [node.name for node in graph.nodes] == ["camera_0_driver", "driver"]
     assert graph.nodes[0].parameters["camera"] == "camera_0"
     assert "port" not in graph.nodes[1].parameters
+
+
+def test_several_cameras_are_not_started_on_one_device(tmp_path: Path) -> None:
+    several = {"sim": False, "task": "none", "cameras": "all", "run_dir": str(tmp_path / "run")}
+    graph = resolve(load_graph(), several)
+    message = "camera_0_driver, camera_1_driver, .*same device.*--params-file camera.yaml"
+    with pytest.raises(ConfigError, match=message), running(graph):
+        pytest.fail("it was started")
+    assert not (tmp_path / "run").exists()
+    graph.in_groups("robot").require_camera_devices()
+    graph.only("camera_0_driver").require_camera_devices()
+    resolve(load_graph(), several | {"params_file": "camera.yaml"}).require_camera_devices()
 
 
 def test_poses_of_real_cameras_are_published_where_a_file_has_them(tmp_path: Path) -> None:

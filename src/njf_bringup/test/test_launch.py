@@ -12,6 +12,7 @@ import pytest
 from njf_bringup.graph import Value, load_graph
 from njf_bringup.paths import root
 from njf_bringup.resolve import resolve
+from njf_perception.errors import ConfigError
 
 FILES = sorted((root() / "launch").glob("*.launch.py"))
 WHOLE = root() / "launch" / "njf.launch.py"
@@ -71,6 +72,17 @@ def test_launches_the_nodes_of_its_group(group: str, options: dict[str, Value]) 
         for node in resolve(load_graph(), options).in_groups(group).nodes
     ]
     assert launched == expected
+
+
+def test_several_cameras_are_not_launched_on_one_device() -> None:
+    description = load(GROUPS["cameras"]).generate_launch_description()
+    from launch import LaunchContext
+
+    context = LaunchContext()
+    context.launch_configurations.update({"sim": "false", "cameras": "all"})
+    with pytest.raises(ConfigError, match="params_file:=camera.yaml"):
+        for entity in description.entities:
+            entity.visit(context)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
