@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from njf_perception.config import Config, load_config
 from njf_perception.errors import DataError
 
-
 _COUNTS = {"plumb_bob": (0, 4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
 
 
@@ -29,7 +28,7 @@ def check_distortion(model: str, coefficients: int) -> None:
         raise ValueError(f"distortion_model {model!r}, expected one of {', '.join(_COUNTS)}")
     if coefficients not in _COUNTS[model]:
         expected = " or ".join(str(count) for count in _COUNTS[model])
-        raise ValueError(f"{coefficients} distortion coefficients, {model} has {expected}")
+        raise ValueError(f"{coefficients} distortion coefficients, expected {expected} for {model}")
 
 
 class Matrix(Config):
