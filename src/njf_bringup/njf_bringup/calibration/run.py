@@ -1,15 +1,18 @@
 """One run of `njf calibrate`: gather, calibrate, show, write; or nothing of the last."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from njf_bringup.calibration.picture import calibration_picture
 from njf_bringup.calibration.print_board import board_print, board_text
+from njf_bringup.calibration.request import Request
 from njf_bringup.calibration.sources import (
     Gathered,
     find_lenses,
     from_bag,
     from_folders,
+    from_sightings,
     from_topics,
 )
 from njf_perception.calibration.board import Board
@@ -17,61 +20,42 @@ from njf_perception.calibration.files import (
     camera_info_text,
     camera_poses,
     camera_poses_text,
+    free_path,
     parameters_text,
     refuse_existing,
+    refuse_unwritable,
     write_files,
 )
+from njf_perception.calibration.instants import leave_out
 from njf_perception.calibration.lens import Lens
-from njf_perception.calibration.refuse import Limits
-from njf_perception.calibration.report import rig_lines
-from njf_perception.calibration.rig import calibrate_rig
-from njf_perception.errors import ConfigError
+from njf_perception.calibration.refuse import check_lenses
+from njf_perception.calibration.report import instant_lines, rig_lines
+from njf_perception.calibration.rig import calibrate_rig, rest_instant
+from njf_perception.errors import ConfigError, NjfError
 
 POSES, PARAMETERS, PICTURE = "camera_poses.yaml", "camera_params.yaml", "calibration.png"
+SIGHTINGS = "sightings.json"
 _MOST_CAMERAS = 12
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be calibrated; see `njf calibrate --help`. `live` names cameras with topics."""
-
-    board: Board
-    folder: Path | None
-    bag: Path | None
-    live: list[str]
-    camera_info: Path | None
-    intrinsics: bool
-    poses: bool
-    rest: str | None
-    limits: Limits
-    out: Path
-    overwrite: bool
 
 
 def run(request: Request) -> None:
     """Calibrate and write the files.
 
     Raises:
-        NjfError: refused; nothing was written.
+        NjfError: refused; nothing was written but what `live` cameras saw, and the message says
+            how to calibrate from that.
     """
-    if not (request.poses or request.intrinsics):
-        raise ConfigError("--no-poses without --intrinsics leaves nothing to do. Drop one.")
-    refuse_existing([request.out / name for name in (POSES, PICTURE)], request.overwrite)
-    gathered = _gather(request)
-    if len(gathered.sizes) > _MOST_CAMERAS:
-        raise ConfigError(
-            f"{len(gathered.sizes)} cameras, expected at most {_MOST_CAMERAS}. Calibrate a part."
-        )
-    lenses = gathered.lenses
-    if request.intrinsics:
-        found = find_lenses(request.board, gathered)
-        lenses = {name: result.lens for name, result in found.items()}
-    files: dict[Path, str | bytes] = {}
-    if gathered.lens_files or request.intrinsics:
-        files |= _lens_files(request.out, lenses)
-    if request.poses:
-        files |= _pose_files(request, lenses, gathered)
-    write_files(files, request.overwrite)
+    request.check()
+    refuse_unwritable(request.out)
+    _check_cameras(request, request.live, {})
+    saved = free_path(request.out / SIGHTINGS)
+    try:
+        files = _calibrate(request, _gather(request, saved))
+        write_files(files, request.overwrite)
+    except NjfError as refusal:
+        if not (request.live and saved.exists()):
+            raise
+        raise type(refusal)(f"{refusal} Without the cameras: {request.again(saved)}") from refusal
     print(f"wrote {', '.join(path.name for path in files)} to {request.out}")
 
 
@@ -91,17 +75,50 @@ def print_files(board: Board, path: Path, with_yaml: bool, overwrite: bool) -> N
     print(f"{path}: {width:.1f} x {height:.1f} mm of tags. Print at 100 %, then measure.")
 
 
-def _gather(request: Request) -> Gathered:
-    given = [request.folder is not None, request.bag is not None, bool(request.live)]
-    if sum(given) != 1:
-        raise ConfigError("give one of --views, a folder of images, --bag and --live.")
-    if request.live:
-        return from_topics(request.board, request.live, request.intrinsics)
-    if request.bag is not None:
-        return from_bag(request.board, request.bag, request.intrinsics)
-    assert request.folder is not None
-    infos = None if request.intrinsics else request.camera_info
-    return from_folders(request.board, request.folder, infos)
+def _check_cameras(request: Request, cameras: Sequence[str], lenses: Mapping[str, Lens]) -> None:
+    """Refuse what can be known before images are looked at."""
+    if len(cameras) > _MOST_CAMERAS:
+        raise ConfigError(
+            f"{len(cameras)} cameras, expected at most {_MOST_CAMERAS}. Calibrate a part."
+        )
+    names = [POSES, PICTURE] if request.poses else []
+    if request.lens_files:
+        names += [*(f"{camera}.yaml" for camera in cameras), PARAMETERS]
+    refuse_existing([request.out / name for name in names], request.overwrite)
+    check_lenses(lenses)
+
+
+def _gather(request: Request, saved: Path) -> Gathered:
+    """All views but those of skipped instants; what live cameras saw is saved with these."""
+
+    def check(cameras: Sequence[str], lenses: Mapping[str, Lens]) -> None:
+        _check_cameras(request, cameras, lenses)
+
+    board, folder, find = request.board, request.folder, request.intrinsics
+    if folder is not None and not folder.is_file():
+        infos = None if find else request.camera_info
+        return from_folders(board, folder, infos, request.skip, check)
+    if folder is not None:
+        gathered = from_sightings(board, folder, find, check)
+    elif request.bag is not None:
+        gathered = from_bag(board, request.bag, find, check)
+    else:
+        gathered = from_topics(board, request.live, find, check, saved)
+    return replace(gathered, views=leave_out(gathered.views, request.skip))
+
+
+def _calibrate(request: Request, gathered: Gathered) -> dict[Path, str | bytes]:
+    """Contents of the files to write."""
+    lenses = gathered.lenses
+    if request.intrinsics:
+        found = find_lenses(request.board, gathered)
+        lenses = {name: result.lens for name, result in found.items()}
+    files: dict[Path, str | bytes] = {}
+    if request.lens_files:
+        files |= _lens_files(request.out, lenses)
+    if request.poses:
+        files |= _pose_files(request, lenses, gathered)
+    return files
 
 
 def _lens_files(out: Path, lenses: dict[str, Lens]) -> dict[Path, str | bytes]:
@@ -114,9 +131,13 @@ def _lens_files(out: Path, lenses: dict[str, Lens]) -> dict[Path, str | bytes]:
 def _pose_files(
     request: Request, lenses: dict[str, Lens], gathered: Gathered
 ) -> dict[Path, str | bytes]:
-    rig = calibrate_rig(request.board, lenses, gathered.views, request.rest, request.limits)
+    board, views = request.board, gathered.views
+    rest = request.rest or rest_instant(views)
+    if views:
+        print("\n".join(instant_lines(board, views, len(lenses), rest)), flush=True)
+    rig = calibrate_rig(board, lenses, views, rest, request.limits)
     print("\n".join(rig_lines(rig)), flush=True)
     return {
         request.out / POSES: camera_poses_text(camera_poses(rig)),
-        request.out / PICTURE: calibration_picture(request.board, rig),
+        request.out / PICTURE: calibration_picture(board, rig),
     }

@@ -1,7 +1,7 @@
-"""Views of a rig from folders or a bag, with a live line of figures per camera."""
+"""Views of a rig from folders, a bag or topics, with a live line of figures per camera."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,18 @@ from tqdm import tqdm
 from njf_perception.calibration.bags import bag_lenses, bag_sightings
 from njf_perception.calibration.board import Board
 from njf_perception.calibration.detect import Sighting
+from njf_perception.calibration.files import write_files
 from njf_perception.calibration.folders import image_sizes, lens_files, pictures, read_views
+from njf_perception.calibration.instants import leave_out
 from njf_perception.calibration.intrinsics import IntrinsicsResult, calibrate_lens
 from njf_perception.calibration.lens import Lens
 from njf_perception.calibration.report import lens_lines
+from njf_perception.calibration.sightings import load_sightings, sightings_text
 from njf_perception.calibration.stills import Rests
 from njf_perception.calibration.views import Tallies, View
 from njf_perception.errors import DataError
+
+Check = Callable[[Sequence[str], Mapping[str, Lens]], None]  # cameras, and lenses if known
 
 
 @dataclass
@@ -28,48 +33,78 @@ class Gathered:
         lenses: by camera; empty where they are to be found.
         sizes: width and height of the images [px], by camera.
         views: all of them, usable or not.
-        lens_files: the lenses are of the cameras' raw images, worth a camera_info file.
     """
 
     lenses: dict[str, Lens]
     sizes: dict[str, tuple[int, int]]
     views: list[View]
-    lens_files: bool
 
 
-def from_folders(board: Board, folder: Path, infos: Path | None) -> Gathered:
+def from_folders(
+    board: Board, folder: Path, infos: Path | None, skip: Sequence[str], check: Check
+) -> Gathered:
     """Views below a folder; lenses from `infos`, or none when it is None.
+
+    Args:
+        board: whose tags.
+        folder: of `<camera>/<instant>.png`.
+        infos: folder of `<camera>.yaml`.
+        skip: instants whose images are not even read.
+        check: called before tags are looked for; what it raises ends the work.
 
     Raises:
         NjfError: files are missing, unreadable or do not fit each other.
     """
-    taken = pictures(folder)
-    found = image_sizes(taken)
+    everything = pictures(folder)
+    taken = leave_out(everything, skip)
+    found = image_sizes([*taken, *everything])  # a camera is not lost with its only images
     lenses = {} if infos is None else lens_files(sorted(found), infos)
     expected = {name: (lens.width, lens.height) for name, lens in lenses.items()} or found
+    check(list(found), lenses)
     views = read_views(board, taken, expected)
     with _table(board, lenses, found, len(taken)) as table:
-        return Gathered(lenses, found, list(table.watch(views)), True)
+        return Gathered(lenses, found, list(table.watch(views)))
 
 
-def from_bag(board: Board, path: Path, find_lenses: bool) -> Gathered:
-    """Views of the times at which the board stood still.
+def from_sightings(board: Board, path: Path, find_lenses: bool, check: Check) -> Gathered:
+    """Views that an earlier `from_topics` saved.
+
+    Raises:
+        NjfError: no such file, of another board, or rectified images while `find_lenses` is wanted.
+    """
+    lenses, views = load_sightings(path, board)
+    known, found = _known(str(path), lenses, find_lenses)
+    check(list(found), known)
+    with _table(board, known, found, len(views)) as table:
+        return Gathered(known, found, list(table.watch(views)))
+
+
+def from_bag(board: Board, path: Path, find_lenses: bool, check: Check) -> Gathered:
+    """Views of the times at which the board stood still; `check` as of `from_folders`.
 
     Raises:
         NjfError: the bag lacks something, or its images are rectified and `find_lenses` is wanted.
     """
     lenses, images = bag_lenses(path)
-    if find_lenses:
-        _refuse_rectified(str(path), lenses)
-    found = {name: (lens.width, lens.height) for name, lens in lenses.items()}
-    known = {} if find_lenses else lenses
+    known, found = _known(str(path), lenses, find_lenses)
+    check(list(found), known)
+    rests = Rests()
     with _table(board, known, found, sum(images.values())) as table:
-        views = table.rests(bag_sightings(path, board, found))
-    return Gathered(known, found, views, False)
+        table.rests(rests, bag_sightings(path, board, found))
+    return Gathered(known, found, list(rests.views()))
 
 
-def from_topics(board: Board, cameras: list[str], find_lenses: bool) -> Gathered:
+def from_topics(
+    board: Board, cameras: list[str], find_lenses: bool, check: Check, saved: Path
+) -> Gathered:
     """Views of the times at which the board stands still, until Ctrl-C.
+
+    Args:
+        board: whose tags.
+        cameras: by the names in their topics.
+        find_lenses: the lenses are to be found, so those of camera_info are not wanted.
+        check: called before the watching; what it raises ends the work.
+        saved: file that the views are written to, also where an error ends the watching.
 
     Raises:
         NjfError: a camera does not send, or its images are rectified and `find_lenses` is wanted.
@@ -78,13 +113,33 @@ def from_topics(board: Board, cameras: list[str], find_lenses: bool) -> Gathered
 
     with closing(BoardWatch(board, cameras)) as watch:
         lenses = watch.lenses()
-        if find_lenses:
-            _refuse_rectified("the cameras' topics", lenses)
-        known = {} if find_lenses else lenses
-        found = {name: (lens.width, lens.height) for name, lens in lenses.items()}
+        known, found = _known("the cameras' topics", lenses, find_lenses)
+        check(list(found), known)
         print("Show the board; rest a second in each pose. Ctrl-C ends it.", flush=True)
-        with _table(board, known, found, None) as table:
-            return Gathered(known, found, table.rests(watch.sightings()), False)
+        rests = Rests()
+        try:
+            with _table(board, known, found, None) as table:
+                table.rests(rests, watch.sightings())
+        finally:
+            _save(saved, lenses, list(rests.views()))
+        return Gathered(known, found, list(rests.views()))
+
+
+def _save(path: Path, lenses: Mapping[str, Lens], views: Sequence[View]) -> None:
+    """Keep what nobody can take again without the cameras."""
+    if views:
+        write_files({path: sightings_text(lenses, views)}, overwrite=False)
+        print(f"kept what was seen in {path}", flush=True)
+
+
+def _known(
+    what: str, lenses: dict[str, Lens], find_lenses: bool
+) -> tuple[dict[str, Lens], dict[str, tuple[int, int]]]:
+    """Lenses to calibrate with, none where they are to be found, and sizes of the images [px]."""
+    if find_lenses:
+        _refuse_rectified(what, lenses)
+    sizes = {name: (lens.width, lens.height) for name, lens in lenses.items()}
+    return {} if find_lenses else lenses, sizes
 
 
 def _refuse_rectified(what: str, lenses: dict[str, Lens]) -> None:
@@ -126,15 +181,13 @@ class _Table:
             self.show(view)
             yield view
 
-    def rests(self, sightings: Iterable[tuple[str, int, Sighting]]) -> list[View]:
-        """The views at rest of a stream, whose images are shown as they come."""
-        rests = Rests()
+    def rests(self, rests: Rests, sightings: Iterable[tuple[str, int, Sighting]]) -> None:
+        """Collect the rests of a stream, whose images are shown as they come."""
         for camera, stamp_ns, sighting in sightings:
             rests.take(camera, stamp_ns, sighting)
             self._bar.update()
             tally = self._tallies.add(View(camera, "", sighting))
             self._show(camera, f"{tally.line(camera)}  {rests.count(camera)} rests")
-        return list(rests.views())
 
     def show(self, view: View) -> None:
         """Update a camera's line."""

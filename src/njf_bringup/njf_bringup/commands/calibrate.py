@@ -1,7 +1,7 @@
 """`njf calibrate`: where the cameras stand, and their lenses, from a board of AprilTags."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -16,15 +16,22 @@ _LimitPx = Annotated[
 _MinViews = Annotated[
     int, typer.Option(min=1, help="Fewest usable views of a camera, and poses of the board.")
 ]
+_Skip = Annotated[
+    Optional[list[str]],  # noqa: UP045  # as MaybePath
+    typer.Option(help="Leave this instant out, named as messages do; may be repeated."),
+]
+_Views = Annotated[
+    MaybePath,
+    typer.Option(help="Folder of images, <camera>/<instant>.png, or --live's sightings.json."),
+]
+_Bag = Annotated[
+    MaybePath, typer.Option(help="Bag in which the board is held still, again and again.")
+]
 
 
 def calibrate(
-    views: Annotated[
-        MaybePath, typer.Option(help="Folder of images, <camera>/<instant>.png.")
-    ] = None,
-    bag: Annotated[
-        MaybePath, typer.Option(help="Bag in which the board is held still, again and again.")
-    ] = None,
+    views: _Views = None,
+    bag: _Bag = None,
     live: Annotated[
         bool, typer.Option("--live", help="Watch the topics of --robot's cameras until Ctrl-C.")
     ] = False,
@@ -42,6 +49,7 @@ def calibrate(
         bool, typer.Option("--poses/--no-poses", help="Find where the cameras stand.")
     ] = True,
     rest: _Rest = "",
+    skip: _Skip = None,
     limit_px: _LimitPx = 1.0,
     min_views: _MinViews = 3,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/calibration"),
@@ -50,8 +58,9 @@ def calibrate(
         MaybePath, typer.Option(help="Only print the board: a .pdf, .svg or .png file.")
     ] = None,
 ) -> None:
-    """Calibrate up to 12 cameras into one frame. Refuses, and writes nothing, when unsure."""
-    from njf_bringup.calibration.run import Request, print_files, run
+    """Calibrate up to 12 cameras into one frame. Refuses, writing no calibration, when unsure."""
+    from njf_bringup.calibration.request import Request
+    from njf_bringup.calibration.run import print_files, run
     from njf_bringup.paths import robot_file
     from njf_control.robot import load_robot
     from njf_perception.calibration.board import Board
@@ -64,6 +73,7 @@ def calibrate(
         return
     request = Request(
         board=geometry,
+        board_file=board,
         folder=views,
         bag=bag,
         live=load_robot(robot_file(robot)).camera_names if live else [],
@@ -71,6 +81,7 @@ def calibrate(
         intrinsics=intrinsics,
         poses=poses,
         rest=rest or None,
+        skip=skip or [],
         limits=Limits(views=min_views, error_px=limit_px),
         out=out,
         overwrite=overwrite,

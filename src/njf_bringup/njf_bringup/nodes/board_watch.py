@@ -47,16 +47,18 @@ class BoardWatch:
 
         Raises:
             StaleDataError: one does not, for `patience_s`.
+            DataError: the distortion of one is none that is known.
         """
         deadline_s = time.monotonic() + patience_s
         while missing := self._missing():
             if time.monotonic() > deadline_s:
                 raise StaleDataError(
                     f"nothing on {missing[0]} for {patience_s:g} s. Start the cameras: njf up "
-                    "--hardware --task none --cameras all, or your own drivers."
+                    "--robot my_robot.yaml --hardware --task none --cameras all --params-file "
+                    "camera.yaml, or your own drivers."
                 )
             self._executor.spin_once(timeout_sec=_TICK_S)
-        return {name: lens_of_info(self._infos[name]) for name in self._cameras}
+        return {name: lens_of_info(name, self._infos[name]) for name in self._cameras}
 
     def sightings(self) -> Iterator[tuple[str, int, Sighting]]:
         """(camera, stamp [ns], tags) of the newest images, until Ctrl-C or `end`.

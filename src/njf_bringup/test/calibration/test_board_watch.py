@@ -1,20 +1,27 @@
 """Live calibration: cameras on topics, a board that rests, Ctrl-C."""
 
+import shlex
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from typer.testing import CliRunner
 
-from njf_bringup.calibration.sources import from_topics
+from njf_bringup.calibration.request import Request
+from njf_bringup.calibration.run import run
+from njf_bringup.cli import app
 from njf_bringup.nodes.board_watch import BoardWatch
 from njf_perception.calibration.board import Board
-from njf_perception.calibration.rig import calibrate_rig
+from njf_perception.calibration.files import load_camera_poses
+from njf_perception.calibration.refuse import Limits
+from njf_perception.calibration.sightings import load_sightings
 from njf_perception.camera import Camera
 from njf_perception.errors import DataError, StaleDataError
 from njf_perception.nodes.conversions import camera_info_msg, image_to_msg, ns_to_stamp
@@ -55,10 +62,29 @@ class Cameras(Node):
             self._images[name].publish(image_to_msg(image, header, "mono8"))
 
 
-def test_rests_on_topics_calibrate_a_rig(
-    spin: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def request(rig: BoardRig, out: Path, **changes: Any) -> Request:
+    values: dict = {
+        "board": rig.board,
+        "board_file": None,
+        "folder": None,
+        "bag": None,
+        "live": list(rig.lenses),
+        "camera_info": None,
+        "intrinsics": False,
+        "poses": True,
+        "rest": None,
+        "skip": [],
+        "limits": Limits(),
+        "out": out,
+        "overwrite": False,
+    }
+    return Request(**(values | changes))
+
+
+def test_rests_on_topics_calibrate_a_rig_also_after_a_refusal(
+    spin: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    rig = board_rig(2, 5, np.random.default_rng(3))
+    rig, out = board_rig(2, 5, np.random.default_rng(3)), tmp_path / "out"
     watches: list[BoardWatch] = []
     original = BoardWatch.__init__
 
@@ -68,16 +94,43 @@ def test_rests_on_topics_calibrate_a_rig(
 
     monkeypatch.setattr(BoardWatch, "__init__", remember)
     spin(Cameras(rig, lambda: [watch.end() for watch in watches]))
-    gathered = from_topics(rig.board, list(rig.lenses), find_lenses=False)
-    found = calibrate_rig(rig.board, gathered.lenses, gathered.views).solution
-    assert rig.errors(found.T_world_camera)[0].max() < 2e-3
-    with pytest.raises(DataError, match="images of camera_00 are rectified"):
-        from_topics(rig.board, list(rig.lenses), find_lenses=True)
+    with pytest.raises(DataError, match=r"over the limit of 0\.01 px.*Without the cam") as refusal:
+        run(request(rig, out, limits=Limits(error_px=0.01, views=2)))
+    assert [path.name for path in out.iterdir()] == ["sightings.json"]
+    # The command from the message, but for the limit that was too strict.
+    words = shlex.split(str(refusal.value).split("Without the cameras: njf ")[1])
+    words[words.index("--limit-px") + 1] = "1.0"
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0, answer.output
+    poses = load_camera_poses(out / "camera_poses.yaml").cameras
+    assert rig.errors({name: pose.matrix for name, pose in poses.items()})[0].max() < 2e-3
+    assert not (out / "camera_00.yaml").exists()  # the images were rectified
+    again = {"folder": out / "sightings.json", "live": [], "intrinsics": True}
+    for changes in ({"intrinsics": True}, again):
+        with pytest.raises(DataError, match="images of camera_00 are rectified"):
+            run(request(rig, tmp_path / "lenses", **changes))
+
+
+def test_what_was_seen_is_kept_when_an_error_ends_the_watching(
+    spin: Callable[..., None], tmp_path: Path
+) -> None:
+    rig = board_rig(2, 2, np.random.default_rng(3))
+    cameras = Cameras(rig, lambda: setattr(cameras, "_empty", np.zeros((240, 320), np.uint8)))
+    spin(cameras)
+    message = r"has 320 x 240 px.*Without the cameras: njf calibrate --views .*sightings\.json"
+    with pytest.raises(DataError, match=message):
+        run(request(rig, tmp_path))
+    _, views = load_sightings(tmp_path / "sightings.json", rig.board)
+    assert {view.camera for view in views} == set(rig.lenses)
 
 
 def test_a_silent_camera_is_named(ros_context: None, tmp_path: Path) -> None:
     watch = BoardWatch(Board(), ["camera_7"])
-    with pytest.raises(StaleDataError, match=r"nothing on camera_7/camera_info for 0.3 s"):
+    message = (
+        r"nothing on camera_7/camera_info for 0\.3 s.*njf up --robot my_robot\.yaml --hardware "
+        r"--task none --cameras all --params-file camera\.yaml"
+    )
+    with pytest.raises(StaleDataError, match=message):
         watch.lenses(patience_s=0.3)
     threading.Thread(target=watch.end).start()
     assert list(watch.sightings()) == []

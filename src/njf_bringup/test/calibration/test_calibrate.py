@@ -2,8 +2,9 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import cv2
 import numpy as np
@@ -12,11 +13,13 @@ import yaml
 from typer.testing import CliRunner
 
 from njf_bringup.calibration.print_board import board_print
-from njf_bringup.calibration.run import Request, run
+from njf_bringup.calibration.request import Request
+from njf_bringup.calibration.run import run
 from njf_bringup.cli import app
 from njf_perception.calibration.board import Board
 from njf_perception.calibration.detect import TagDetector
 from njf_perception.calibration.files import camera_info_text, load_camera_poses
+from njf_perception.calibration.lens import Lens
 from njf_perception.calibration.refuse import Limits
 from njf_perception.cameras.calibration import load_calibration
 from njf_perception.errors import ConfigError, NjfError
@@ -53,6 +56,7 @@ def views(rendered: Path, tmp_path: Path) -> Path:
 def request(out: Path, **changes: Any) -> Request:
     values: dict = {
         "board": Board(),
+        "board_file": None,
         "folder": None,
         "bag": None,
         "live": [],
@@ -60,6 +64,7 @@ def request(out: Path, **changes: Any) -> Request:
         "intrinsics": False,
         "poses": True,
         "rest": None,
+        "skip": [],
         "limits": Limits(),
         "out": out,
         "overwrite": False,
@@ -91,6 +96,8 @@ def test_folders_become_files_that_the_nodes_load(
     assert picture is not None and picture.shape[1] > 1000 and picture.std() > 10
     said = capsys.readouterr().out
     assert "camera_01" in said and "coverage" in said and " px  at [" in said
+    assert "5 instants: 000, 001, 002, 003, 005\n" in said
+    assert "world: instant 000, seen by 2 of 2 cameras\n" in said
 
 
 def test_a_second_run_overwrites_only_when_told(views: Path, tmp_path: Path) -> None:
@@ -157,9 +164,66 @@ def test_a_refusal_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bag_is_cut_into_its_rests(rig: BoardRig, rendered: Path, tmp_path: Path) -> None:
+def test_an_instant_is_left_out(
+    rig: BoardRig, views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (views / "camera_01" / "005.png").write_text("no image")
+    with pytest.raises(ConfigError, match=r"--skip 6: .* one of 000, 001, 002, 003, 005\."):
+        run(request(tmp_path / "out", folder=views, skip=["6", "005"]))
+    with pytest.raises(ConfigError, match="--skip leaves out 000, which --rest wants"):
+        run(request(tmp_path / "out", folder=views, skip=["000"], rest="000"))
+    words = ["calibrate", "--views", views, "--out", tmp_path / "out", "--skip", "005"]
+    answer = CliRunner().invoke(app, [str(word) for word in words])
+    assert answer.exit_code == 0, answer.output
+    check_poses(rig, tmp_path / "out", 2e-3)
+    with pytest.raises(NjfError, match="camera_00: 2 usable views"):
+        run(request(tmp_path / "other", folder=views, skip=["000", "005"]))
+    # The world that was lost with its instant is another one, and that is said.
+    assert "world: instant 001, seen by 1 of 2 cameras\n" in capsys.readouterr().out
+
+
+def test_what_can_be_known_before_watching_is_refused_before(tmp_path: Path) -> None:
+    for name in ("camera_01.yaml", "camera_params.yaml"):
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(NjfError, match=rf"{name} exists already"):
+            run(request(tmp_path, live=CAMERAS, intrinsics=True))
+        (tmp_path / name).unlink()
+    many = [f"camera_{index}" for index in range(13)]
+    with pytest.raises(ConfigError, match="13 cameras, expected at most 12"):
+        run(request(tmp_path / "out", live=many))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NjfError, match="cannot be written: .*file is no folder"):
+        run(request(tmp_path / "file", live=CAMERAS))
+
+
+def test_a_bag_is_refused_before_its_images_are_looked_at(
+    rig: BoardRig, rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(*_: object) -> Never:
+        raise AssertionError("looked")
+
+    monkeypatch.setattr("njf_bringup.calibration.sources.bag_sightings", look)
+    distorted = {n: replace(lens, distortion=np.full(5, 0.01)) for n, lens in rig.lenses.items()}
+    write_bag(replace(rig, lenses=distorted), rendered, tmp_path / "bag")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "camera_01.yaml").write_text("mine")
+    with pytest.raises(NjfError, match=r"camera_01\.yaml exists already"):
+        run(request(out, bag=tmp_path / "bag", intrinsics=True))
+    uncalibrated = {name: replace(lens, K=0 * lens.K) for name, lens in rig.lenses.items()}
+    write_bag(replace(rig, lenses=uncalibrated), rendered, tmp_path / "uncalibrated")
+    with pytest.raises(NjfError, match="camera_00: camera_info has K = .*--intrinsics"):
+        run(request(out, bag=tmp_path / "uncalibrated"))
+
+
+def test_a_bag_is_cut_into_its_rests(
+    rig: BoardRig, rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_bag(rig, rendered, tmp_path / "bag")
-    run(request(tmp_path / "out", bag=tmp_path / "bag"))
+    with pytest.raises(ConfigError, match=r"--skip 004: .* expected one of 0000000, 0001500, 00"):
+        run(request(tmp_path / "out", bag=tmp_path / "bag", skip=["004"]))
+    run(request(tmp_path / "out", bag=tmp_path / "bag", skip=["0007500"]))
+    assert "4 instants: 0000000, 0001500, 0003000, 0004500\n" in capsys.readouterr().out
     check_poses(rig, tmp_path / "out", 2e-3)
     # A bag has images as they were published, rectified: they say nothing of the lenses.
     assert not (tmp_path / "out" / "camera_00.yaml").exists()
@@ -175,7 +239,7 @@ def write_bag(rig: BoardRig, rendered: Path, path: Path) -> None:
     for name, lens in rig.lenses.items():
         writer.add_topic(f"/lab/{name}/image_raw", image_type)
         writer.add_topic(f"/lab/{name}/camera_info", info_type)
-        info = camera_info(types.types, lens.K, header(types.types, 0))
+        info = camera_info(types.types, lens, header(types.types, 0))
         writer.write(f"/lab/{name}/camera_info", 0, bytes(types.serialize_cdr(info, info_type)))
     for index, instant in enumerate(rig.T_world_board):
         for repeat in range(5):
@@ -202,16 +266,16 @@ def header(types: dict, time_ns: int) -> Any:
     return types["std_msgs/msg/Header"](stamp=stamp, frame_id="eye")
 
 
-def camera_info(types: dict, K: np.ndarray, head: Any) -> Any:
+def camera_info(types: dict, lens: Lens, head: Any) -> Any:
     region = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
-    P = np.hstack([K, np.zeros((3, 1))])
+    P = np.hstack([lens.K, np.zeros((3, 1))])
     return types["sensor_msgs/msg/CameraInfo"](
         header=head,
         height=480,
         width=640,
         distortion_model="plumb_bob",
-        d=np.zeros(5),
-        k=K.ravel(),
+        d=lens.distortion,
+        k=lens.K.ravel(),
         r=np.eye(3).ravel(),
         p=P.ravel(),
         binning_x=0,

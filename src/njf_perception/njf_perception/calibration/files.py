@@ -1,5 +1,6 @@
 """The files that a calibration becomes, and writing them whole or not at all."""
 
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,6 +130,27 @@ def refuse_existing(paths: list[Path], overwrite: bool) -> None:
         raise DataError(
             f"{existing[0]} exists already. Give another --out, or --overwrite to replace it."
         )
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Ask before work is done that could not be written.
+
+    Raises:
+        DataError: the folder cannot be made, or nothing can be written to it.
+    """
+    lineage = (folder.absolute(), *folder.absolute().parents)
+    there = next(path for path in lineage if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise DataError(
+            f"{folder} cannot be written: {there} is no folder that one may write to. Give another "
+            "--out."
+        )
+
+
+def free_path(path: Path) -> Path:
+    """The path itself, or with the first number from 2 on behind its stem that is not taken."""
+    numbered = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
+    return next(p for p in itertools.chain([path], numbered) if not p.exists())
 
 
 def write_files(contents: Mapping[Path, str | bytes], overwrite: bool) -> None:

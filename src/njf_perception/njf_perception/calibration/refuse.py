@@ -9,6 +9,7 @@ from pydantic import Field
 from njf_perception.calibration.board import Board
 from njf_perception.calibration.bundle import Solution
 from njf_perception.calibration.detect import Sighting
+from njf_perception.calibration.instants import listed, skip_options
 from njf_perception.calibration.lens import Lens
 from njf_perception.calibration.tag_shifts import TagShift
 from njf_perception.calibration.views import BLURRED_PX, FEWEST_TAGS, View, groups
@@ -75,7 +76,7 @@ def check_views(
         if not np.isfinite(view.sighting.corners_px).all():
             raise DataError(
                 f"{view.camera} at {view.instant}: corners that are not finite, expected pixels. "
-                "Remove this image."
+                f"Leave its instant out: {skip_options([view.instant])}."
             )
     usable = [view for view in views if view.usable(board)]
     of_camera = {name: [v for v in views if v.camera == name] for name in sorted(lenses)}
@@ -99,7 +100,7 @@ def check_views(
     if rest not in instants:
         raise DataError(
             f"no camera sees the board at rest (instant {rest}) well enough, and it defines the "
-            f"world. Name another instant with --rest: {', '.join(instants[:_NAMED])} ..."
+            f"world. Name another instant with --rest: {listed(instants)}."
         )
     linked = groups(usable)
     if len(linked) > 1:
@@ -139,28 +140,17 @@ def check_solution(
     views: Sequence[View],
     solution: Solution,
     shifts: Mapping[int, TagShift],
+    rest: str,
     limits: Limits,
 ) -> None:
-    """Refuse poses that do not explain the views.
+    """Refuse poses that do not explain the views; `rest` is the instant that defines the world.
 
     Raises:
         DataError: a moved tag, another board, odd views, an error over the limit, or poses that
             the views leave open.
     """
     _check_tags(board, shifts)
-    of_view = view_errors_px(solution)
-    usual = float(np.median(of_view))
-    odd = np.flatnonzero(of_view > np.maximum(limits.error_px, _ODD_VIEW * usual))
-    if 0 < len(odd) < len(views) / 4:
-        worst = odd[np.argsort(-of_view[odd])][:_NAMED]
-        named = ", ".join(
-            f"{views[i].camera} at {views[i].instant} ({of_view[i]:.1f} px)" for i in worst
-        )
-        raise DataError(
-            f"{len(odd)} of {len(views)} views disagree with the rest, whose error is "
-            f"{usual:.2f} px: {named}. The board moved between the cameras' images or during a "
-            "rolling exposure; hold it still, or remove these images."
-        )
+    _check_odd_views(views, solution, rest, limits)
     _check_errors(views, solution, limits)
     loose = {n: s for n, s in solution.position_std_m.items() if s > limits.position_std_m}
     if loose:
@@ -170,6 +160,37 @@ def check_solution(
             f"{named}. Show these cameras the board at more angles, nearer, and together with "
             "others."
         )
+
+
+def _check_odd_views(views: Sequence[View], solution: Solution, rest: str, limits: Limits) -> None:
+    of_view = view_errors_px(solution)
+    usual = float(np.median(of_view))
+    odd = np.flatnonzero(of_view > np.maximum(limits.error_px, _ODD_VIEW * usual))
+    if not 0 < len(odd) < len(views) / 4:
+        return
+    worst = odd[np.argsort(-of_view[odd])][:_NAMED]
+    named = ", ".join(
+        f"{views[i].camera} at {views[i].instant} ({of_view[i]:.1f} px)" for i in worst
+    )
+    instants = {views[i].instant for i in odd.tolist()}
+    left = {view.instant for view in views} - instants
+    raise DataError(
+        f"{len(odd)} of {len(views)} views disagree with the rest, whose error is "
+        f"{usual:.2f} px: {named}. The board moved between the cameras' images or during a "
+        f"rolling exposure; hold it still, {_without(instants, rest, len(left) >= limits.views)}."
+    )
+
+
+def _without(instants: set[str], rest: str, enough: bool) -> str:
+    """How to do without instants; `enough` says whether there are others to calibrate from."""
+    if not enough:
+        return f"and take these poses again: {listed(instants)}"
+    world = (
+        f" --rest INSTANT, another one at which it lies at rest, since {rest} defines the world"
+        if rest in instants
+        else ""
+    )
+    return f"or leave these instants out: {skip_options(instants)}{world}"
 
 
 def _check_errors(views: Sequence[View], solution: Solution, limits: Limits) -> None:

@@ -1,11 +1,34 @@
 """What a calibration amounts to, in lines for a terminal."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from njf_perception.calibration.board import Board
+from njf_perception.calibration.instants import listed
 from njf_perception.calibration.intrinsics import IntrinsicsResult
 from njf_perception.calibration.rig import RigCalibration
+from njf_perception.calibration.views import View
 
 _NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
+_LISTED = 40
+
+
+def instant_lines(board: Board, views: Sequence[View], cameras: int, at_rest: str) -> list[str]:
+    """The instants by name, and which of them is the world.
+
+    Args:
+        board: what was shown.
+        views: usable or not.
+        cameras: of the rig.
+        at_rest: the instant that defines the world.
+    """
+    seen = {v.camera for v in views if v.instant == at_rest and v.usable(board)}
+    instants = {view.instant for view in views}
+    return [
+        f"{len(instants)} instants: {listed(instants, _LISTED)}",
+        f"world: instant {at_rest}, seen by {len(seen)} of {cameras} cameras",
+    ]
 
 
 def rig_lines(rig: RigCalibration) -> list[str]:

@@ -71,6 +71,11 @@ class RigCalibration:
         return figures
 
 
+def rest_instant(views: Sequence[View]) -> str:
+    """The instant that defines the world where none is named: the first; empty without views."""
+    return min((view.instant for view in views), default="")
+
+
 def calibrate_rig(
     board: Board,
     lenses: Mapping[str, Lens],
@@ -91,11 +96,11 @@ def calibrate_rig(
         DataError: refused; the message says why and what to do.
     """
     check_lenses(lenses)
-    at_rest = min((view.instant for view in views), default="") if rest is None else rest
+    at_rest = rest_instant(views) if rest is None else rest
     check_views(board, lenses, views, at_rest, limits)
     usable = [view for view in views if view.usable(board)]
     start = initialise(board, lenses, usable, at_rest)
     solution = adjust(board, lenses, usable, start, at_rest)
     shifts = tag_shifts(board, lenses, usable, solution)
-    check_solution(board, usable, solution, shifts, limits)
+    check_solution(board, usable, solution, shifts, at_rest, limits)
     return RigCalibration(dict(sorted(lenses.items())), usable, solution, at_rest)

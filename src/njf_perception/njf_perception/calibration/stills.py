@@ -50,7 +50,7 @@ class Rests:
         """A view per camera and instant of rest; its corners are the median over the images.
 
         An instant is the time that the rests of several cameras have in common. It is called after
-        its first image, in milliseconds since the first image of all.
+        its first image, in milliseconds since the first of all rests began.
         """
         rests = sorted(self._long_enough(), key=lambda rest: rest.stamps_ns[0])
         for together in _together(rests):

@@ -11,8 +11,10 @@ from njf_perception.calibration.files import (
     CameraPoses,
     camera_info_text,
     camera_poses_text,
+    free_path,
     load_camera_poses,
     parameters_text,
+    refuse_unwritable,
     write_files,
 )
 from njf_perception.calibration.lens import Lens
@@ -56,6 +58,22 @@ def test_parameters_name_the_camera_nodes_files(tmp_path: Path) -> None:
     parameters = yaml.safe_load(parameters_text(tmp_path, {"camera_0": LENS}))
     file = parameters["/**/camera_0_driver"]["ros__parameters"]["calibration"]
     assert file == str(tmp_path / "camera_0.yaml")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "new" / "folder")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match=r"out cannot be written: .*file is no folder.*--out"):
+        refuse_unwritable(tmp_path / "file" / "out")
+
+
+def test_names_that_are_taken_are_numbered(tmp_path: Path) -> None:
+    names = []
+    for _ in range(3):
+        path = free_path(tmp_path / "seen.json")
+        path.write_text("")
+        names.append(path.name)
+    assert names == ["seen.json", "seen_2.json", "seen_3.json"]
 
 
 def test_nothing_is_overwritten_unasked_nor_left_half_written(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from njf_perception.calibration.board import Board
 from njf_perception.calibration.detect import Sighting
+from njf_perception.calibration.instants import leave_out
 from njf_perception.calibration.lens import Lens
 from njf_perception.calibration.refuse import Limits
 from njf_perception.calibration.rig import calibrate_rig
@@ -113,13 +114,37 @@ def test_cameras_that_share_no_instant(small: BoardRig, views: list[View]) -> No
     refused(small, apart, message)
 
 
+def sheared(view: View) -> View:
+    corners = view.sighting.corners_px
+    shear = corners + np.stack([0.08 * (corners[..., 1] - 240), 0 * corners[..., 1]], axis=-1) + 5
+    return replace(view, sighting=replace(view.sighting, corners_px=shear))
+
+
 def test_a_board_that_moved_during_one_image(small: BoardRig, views: list[View]) -> None:
     index = next(i for i, view in enumerate(views) if view.camera == "camera_03") + 2
-    corners = views[index].sighting.corners_px
-    shear = corners + np.stack([0.08 * (corners[..., 1] - 240), 0 * corners[..., 1]], axis=-1) + 5
-    views[index] = replace(views[index], sighting=replace(views[index].sighting, corners_px=shear))
-    message = rf"1 of \d+ views disagree.*camera_03 at {views[index].instant}.*rolling exposure"
-    refused(small, views, message)
+    views[index] = sheared(views[index])
+    instant = views[index].instant
+    message = rf"1 of \d+ views disagree.*camera_03 at {instant}.*rolling exposure"
+    refused(small, views, rf"{message}.*instants out: --skip {instant}\.$")
+    kept = leave_out(views, [instant])  # as the message says
+    assert instant not in calibrate_rig(small.board, small.lenses, kept).solution.T_world_board
+    world = rf"--skip {instant} --rest INSTANT, .* since {instant} defines the world"
+    with pytest.raises(DataError, match=world):
+        calibrate_rig(small.board, small.lenses, views, rest=instant)
+
+
+def test_a_board_that_moved_where_no_instant_can_be_spared(
+    small: BoardRig, views: list[View]
+) -> None:
+    instants, pair = ("000", "002", "003", "004", "005", "006"), ("camera_02", "camera_03")
+    few = [
+        sheared(view) if (view.camera, view.instant) == ("camera_03", "004") else view
+        for view in views
+        if view.instant in instants and view.camera in pair
+    ]
+    lenses = {name: small.lenses[name] for name in pair}
+    with pytest.raises(DataError, match="hold it still, and take these poses again: 004"):
+        calibrate_rig(small.board, lenses, few, limits=Limits(views=len(instants)))
 
 
 @pytest.mark.parametrize("focal", [0.96, 1.05])
@@ -151,7 +176,8 @@ def test_no_numbers(small: BoardRig, views: list[View]) -> None:
     refused(small, views, "expected .* positive focal", small.lenses | uncalibrated)
     broken = replace(views[3].sighting, corners_px=views[3].sighting.corners_px * np.nan)
     views[3] = replace(views[3], sighting=broken)
-    refused(small, views, rf"{views[3].camera} at {views[3].instant}: corners that are not finite")
+    message = rf"{views[3].camera} at {views[3].instant}: corners that are not finite.*--skip 0"
+    refused(small, views, message)
 
 
 def test_a_camera_info_of_another_size(small: BoardRig, views: list[View]) -> None:
