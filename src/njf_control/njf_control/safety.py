@@ -6,8 +6,8 @@ A command passes these tests in this order:
 2. the channel names are exactly the robot's, in any order;
 3. range: a value outside is limited to the channel's end and reported;
 4. rate: the set-point moves toward the command by at most `max_rate * dt` per cycle, counted from
-   the set-point **last applied**; `dt` is bounded, so that a late cycle allows no leap, and what the
-   device did not confirm was not applied;
+   the set-point **last applied**; what the device did not confirm was not applied, and `dt` is
+   bounded, so that a late cycle allows no leap;
 5. the first command after activation, after an e-stop reset, or of a writer who takes over from
    another one must be near the measured state;
 6. watchdog: without a valid command for `watchdog_timeout_s`, by the receiver's monotonic clock,
@@ -270,7 +270,10 @@ class SafetyGate:
         """
         self._before = self._applied, self._stop_pending
         if not np.isfinite(measured).all():
-            self.fault(f"measured position is not finite: {self._list(measured)}")
+            self.fault(
+                f"measured position is not finite: {self._list(measured)}. Check that channel's "
+                "sensor and cable, then activate again."
+            )
         else:
             self._measured = measured.copy()
         if not self._drives():

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,8 +146,11 @@ class HandBench:
         self.plant = ObedientPlant(dict.fromkeys(range(16), 0.1))
         self.plug()
 
-    def plug(self) -> None:
+    def plug(self, latched: int = 0) -> None:
+        """Plug the adapter in; a hand that is driven has a torque [count] and kept it meanwhile."""
         self.hand = FakeAllegroHand(self.robot, self.plant)
+        self.hand.servo_on = latched != 0
+        self.hand.torque[:] = latched
         self.hand.start()
         self._link.symlink_to(self.hand.port)
 
@@ -194,7 +198,7 @@ class Probe(Node):
         self.applied: list[CommandApplied] = []
         self.joints: list[JointState] = []
         self.safety: list[SafetyState] = []
-        self.statuses: dict[str, DiagnosticStatus] = {}
+        self.statuses: dict[str, DiagnosticStatus] = defaultdict(DiagnosticStatus)
         self.errors: list[str] = []
         self.setpoint: list[float] | None = None
         self.names = NAMES

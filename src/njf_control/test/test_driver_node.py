@@ -226,6 +226,16 @@ def test_unplugging_gives_one_error_and_a_fault_and_activation_recovers(active, 
 
 
 @pytest.mark.fault
+def test_torque_that_a_lost_adapter_left_on_goes_off_when_it_is_back(active, bench, wait_until):
+    bench.unplug()
+    wait_until(lambda: active.lifecycle() == "inactive")
+    assert active.state == SafetyState.FAULT and bench.torque_is_on
+    bench.plug()
+    assert active.change("cleanup")
+    assert bench.torque_is_off
+
+
+@pytest.mark.fault
 def test_a_servo_that_falls_silent_is_a_fault_and_the_others_let_go(active, bench, wait_until):
     bench.servos[1].faults.mute = True
     wait_until(lambda: active.state == SafetyState.FAULT)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from njf_msgs.msg import SafetyState
 
@@ -136,7 +137,10 @@ def test_a_killed_driver_leaves_the_servos_holding_and_the_next_one_takes_over(
     probe.setpoint = None
     node_process()
     wait_until(lambda: probe.lifecycle() == "unconfigured", 60.0)
-    assert probe.change("configure") and probe.change("activate")
+    assert probe.change("configure")
+    wait_until(lambda: "ON from an earlier" in probe.statuses["driver: joint_0 torque"].message)
+    assert probe.statuses["driver: joint_0 torque"].level == DiagnosticStatus.WARN
+    assert probe.change("activate")
     np.testing.assert_allclose(bench.positions(), held, atol=0.003)
     assert probe.change("deactivate")
     assert bench.torque_is_off

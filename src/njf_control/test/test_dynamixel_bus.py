@@ -1,9 +1,11 @@
 """The bus on a real pseudo-terminal, with servos that answer, damage answers and vanish."""
 
+import termios
 import threading
 import time
 
 import pytest
+import serial
 
 from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dynamixel.bus import DynamixelBus, ServoRefusedError
@@ -19,6 +21,26 @@ def bus(bench):
     bus.open()
     yield bus
     bus.close()
+
+
+@pytest.mark.parametrize("error", [termios.error(5, "Input/output error"), OSError("gone")])
+def test_a_port_that_vanishes_while_it_is_opened_is_told(monkeypatch, error):
+    def vanish(*_, **__):
+        raise error
+
+    monkeypatch.setattr(serial, "Serial", vanish)
+    with pytest.raises(DeviceNotConnectedError, match="cannot open /dev/ttyUSB7"):
+        DynamixelBus("/dev/ttyUSB7", 1_000_000).open()
+
+
+def test_a_speed_that_the_adapter_cannot_do_is_told(bus, monkeypatch):
+    def refuse(port, baud):
+        raise ValueError("Failed to set custom baud rate")
+
+    monkeypatch.setattr(serial.Serial, "baudrate", property(lambda port: 1_000_000, refuse))
+    refused = pytest.raises(DeviceNotConnectedError, match="cannot do 250000 bit/s")
+    with refused, bus.at_baud(250_000):
+        pass
 
 
 def test_ping_and_scan_find_the_servos(bus):

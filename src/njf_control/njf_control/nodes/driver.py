@@ -140,7 +140,7 @@ class DriverNode(GuardedLifecycleNode):
         self._tell(loop)
         self._robot, self._loop, self._early_stop = robot, loop, None
         self._diagnostics = DriverDiagnostics(robot.channel_names)
-        self._pressures = PressureTopics(self, robot)
+        self._pressures = PressureTopics(self, robot, self._value("ambient_pressure_pa"))
         self._timer = self.create_timer(loop.period_s, self._on_timer, clock=self._steady)
         self._publish_safety_change()
 

@@ -19,6 +19,16 @@ def declare_parameters(node: Node) -> None:
         0.5,
         True,
     )
+    declare(
+        node,
+        "ambient_pressure_pa",
+        101_325.0,
+        "pressure of the room, which makes the gauge pressures of a pneumatic robot the absolute "
+        "ones of pressure/<channel> [Pa]",
+        30_000.0,
+        120_000.0,
+        True,
+    )
     declare(node, "dry_run", False, "measure and publish, never move the robot", read_only=True)
     declare(
         node,

@@ -1,4 +1,4 @@
-"""Gauge pressures of a robot's chambers as sensor_msgs/FluidPressure, one topic per channel."""
+"""Absolute pressures of a robot's chambers as sensor_msgs/FluidPressure, one topic per channel."""
 
 import re
 
@@ -14,13 +14,14 @@ from njf_control.robot import RobotConfig
 class PressureTopics:
     """Publishes `pressure/<channel>` for every channel in Pa; nothing for a robot without any.
 
-    The values are **gauge** pressures, zero at the pressure of the room, as those of joint_states
-    and of every command, though the message's own text speaks of absolute ones: no driver knows
-    the room's pressure. Variance 0 means unknown.
+    Commands and joint_states have **gauge** pressures, zero at the pressure of the room. This
+    message has **absolute** ones, as it is defined: the room's pressure, which no driver knows and
+    a parameter says, is added. Variance 0 means unknown.
     """
 
-    def __init__(self, node: Node, robot: RobotConfig) -> None:
-        self._node = node
+    def __init__(self, node: Node, robot: RobotConfig, ambient_pa: float) -> None:
+        """Take the robot's channels in Pa; `ambient_pa` is the pressure of the room [Pa]."""
+        self._node, self._ambient_pa = node, ambient_pa
         self._publishers = {
             index: node.create_publisher(FluidPressure, topic_name(channel.name), 10)
             for index, channel in enumerate(robot.channels)
@@ -33,8 +34,8 @@ class PressureTopics:
         for index, publisher in self._publishers.items():
             if publisher.get_subscription_count() > 0:
                 header = Header(stamp=stamp, frame_id=self._names[index])
-                pressure_pa = float(state.position[index])
-                publisher.publish(FluidPressure(header=header, fluid_pressure=pressure_pa))
+                absolute_pa = float(state.position[index]) + self._ambient_pa
+                publisher.publish(FluidPressure(header=header, fluid_pressure=absolute_pa))
 
     def close(self) -> None:
         """Take the topics away."""

@@ -110,7 +110,7 @@ def test_too_little_supply_pressure_is_a_fault(pressed, bench, wait_until):
 @VTEM
 def test_a_restarted_terminal_is_a_fault(pressed, bench, wait_until):
     bench.device.restart()
-    ends_in_fault(pressed, bench, wait_until, "was lost: the terminal closed it or restarted")
+    ends_in_fault(pressed, bench, wait_until, "was lost: the terminal closed it, restarted")
     pressed.setpoint = None
     assert pressed.change("activate")
 
@@ -158,6 +158,21 @@ def test_a_single_late_answer_is_only_counted(pressed, bench, wait_until):
     wait_until(late_answer_was_counted, 60.0)
     wait_until(lambda: pressed.state == SafetyState.RUNNING)
     assert not pressed.errors
+
+
+@pytest.mark.fault
+@VTEM
+def test_a_terminal_that_takes_no_set_points_is_a_fault_and_vents_once_it_does(
+    pressed, bench, wait_until
+):
+    bench.device.faults.busy_writes = 1_000_000
+    wait_until(lambda: pressed.state == SafetyState.FAULT)
+    assert "too busy for writing" in pressed.safety[-1].reason
+    assert "may still be under pressure" in pressed.safety[-1].reason and not bench.is_vented
+    wait_until(lambda: pressed.lifecycle() == "inactive")
+    bench.device.faults.busy_writes = 0
+    assert pressed.change("cleanup")
+    assert bench.is_vented
 
 
 @pytest.mark.fault

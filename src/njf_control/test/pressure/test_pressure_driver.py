@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dry_run import DryRunDriver
 from njf_control.drivers.make import make_driver
 from njf_control.drivers.pressure.supervision import PressureSupervision
@@ -64,6 +65,21 @@ def test_a_set_point_that_is_not_finite_never_leaves(active, bench, value):
     assert bench.is_vented
 
 
+def test_outputs_that_an_earlier_program_left_on_are_told(active, bench):
+    active.send(SOME)
+    active.close()
+    follower = make_driver(bench.robot, bench.port)
+    follower.connect()
+    _, notice = follower.notices
+    assert notice.is_warning and "regulates already" in notice.text
+    follower.activate()
+    follower.deactivate()
+    assert bench.is_vented
+    follower.connect()
+    assert len(follower.notices) == 1
+    follower.close()
+
+
 def test_deactivation_vents_and_switches_off(active, bench, wait_until, near):
     active.send(SOME)
     wait_until(lambda: near(bench.pressure_pa, SOME))
@@ -94,6 +110,51 @@ def test_air_that_does_not_leave_is_told_and_the_outputs_go_off(active, bench, w
     ):
         active.deactivate()
     assert not bench.pressure_pa[[0, 2, 3, 4]].max() > 2000.0, "the others are vented"
+
+
+@pytest.mark.parametrize("bench", ["terminal_bench"], indirect=True)
+def test_a_terminal_that_is_busy_is_asked_again_to_vent(active, bench, wait_until, near):
+    active.send(SOME)
+    wait_until(lambda: near(bench.pressure_pa, SOME))
+    bench.device.faults.busy_writes = 3
+    active.deactivate()
+    assert bench.is_vented and bench.device.faults.busy_writes == 0
+
+
+def test_a_missed_measurement_does_not_shut_the_air_in(
+    active, bench, wait_until, near, monkeypatch
+):
+    active.send(SOME)
+    wait_until(lambda: near(bench.pressure_pa, SOME))
+    measure, missed = active._device.measure, iter(range(2))
+
+    def measure_now_and_then():
+        if next(missed, None) is not None:
+            raise NoAnswerError("missed")
+        return measure()
+
+    monkeypatch.setattr(active._device, "measure", measure_now_and_then)
+    active.deactivate()
+    assert bench.is_vented and next(missed, None) is None
+
+
+@pytest.mark.parametrize("bench", ["terminal_bench"], indirect=True)
+def test_a_slot_that_takes_nothing_does_not_keep_the_others_from_venting(bench, wait_until, near):
+    outputs = dict(zip(bench.robot.channel_names, [0, 1, 4, 5, 6], strict=True))
+    bench.unplug()
+    bench.robot = bench.changed(outputs=outputs)
+    bench.plug()
+    driver = make_driver(bench.robot, bench.port)
+    driver.connect()
+    driver.activate()
+    driver.send(SOME)
+    wait_until(lambda: near(bench.pressure_pa, SOME))
+    registers = bench.robot.driver.registers
+    bench.device.faults.refused.add(registers.output_base + registers.output_offset)
+    with pytest.raises(DeviceNotConnectedError, match="refuses writing .* p_thumb 10.0 kPa"):
+        driver.deactivate()
+    assert bench.pressure_pa[2:].max() < 2000.0, "slots 2 and 3 are vented"
+    driver.close()
 
 
 def test_a_lost_device_is_told_and_found_again(active, bench):
@@ -149,6 +210,10 @@ def test_a_dry_run_sends_nothing_and_still_tells_of_the_device(bench):
         (
             {"outputs": dict.fromkeys(["p_thumb", "p_index", "p_middle", "p_ring", "p_little"], 3)},
             "two channels",
+        ),
+        (
+            {"outputs": {"p_thumb": -1, "p_index": 1, "p_middle": 2, "p_ring": 3, "p_little": 4}},
+            "below 0",
         ),
         (
             {"outputs": {"p_thumb": 16, "p_index": 1, "p_middle": 2, "p_ring": 3, "p_little": 4}},

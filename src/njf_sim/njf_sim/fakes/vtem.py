@@ -105,6 +105,8 @@ class FakeVtem:
             await asyncio.sleep(faults.answer_delay_s)
         if faults.exception:
             return ExcCodes(faults.exception)
+        if values is not None and (refusal := _refusal_of_a_write(faults, address)):
+            return refusal
         if address == TIMEOUT and faults.timeout_register == "missing":
             return ExcCodes.ILLEGAL_ADDRESS
         self.terminal.heard(now_s)
@@ -125,6 +127,15 @@ class FakeVtem:
             (TIMEOUT, [self.terminal.timeout_ms]),
         ):
             registers[address - start : address - start + len(words)] = words
+
+
+def _refusal_of_a_write(faults: TerminalFaults, address: int) -> ExcCodes | None:
+    if address in faults.refused:
+        return ExcCodes.DEVICE_FAILURE
+    if faults.busy_writes > 0:
+        faults.busy_writes -= 1
+        return ExcCodes.DEVICE_BUSY
+    return None
 
 
 def _memory(terminal: Terminal) -> list[SimData]:

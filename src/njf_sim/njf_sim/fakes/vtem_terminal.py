@@ -27,6 +27,8 @@ class TerminalFaults:
 
     answer_delay_s: float = 0.0
     exception: int = 0  # answer every request with this Modbus exception code
+    busy_writes: int = 0  # refuse so many writes, as one who is busy, then take them again
+    refused: set[int] = field(default_factory=set)  # addresses from which it takes no write
     never_running: set[int] = field(default_factory=set)  # slots whose app does not start
     never_off: bool = False
     timeout_register: str = "works"  # or "missing", or "ignored": reads back what it was

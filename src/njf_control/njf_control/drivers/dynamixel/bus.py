@@ -91,7 +91,7 @@ class DynamixelBus:
             self._serial = serial.Serial(
                 self.port, self._baud, timeout=0, write_timeout=1.0, exclusive=True
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
             advice = self.describe_link() or "Is another program using it? Close it first."
             raise DeviceNotConnectedError(f"cannot open {self.port}: {error}. {advice}") from None
 
@@ -126,18 +126,36 @@ class DynamixelBus:
         Raises:
             DeviceNotConnectedError: the port is gone, or cannot be that fast.
         """
-        retries, self._retries = self._retries, _RETRIES_ELSEWHERE
-        self._set_baud(baud)
+        with self._attempts(1 + _RETRIES_ELSEWHERE):
+            self._set_baud(baud)
+            try:
+                yield
+            finally:
+                self._set_baud(self._baud)
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Ask only once for a while, where an answer would be welcome and time matters more."""
+        with self._attempts(1):
+            yield
+
+    @contextmanager
+    def _attempts(self, count: int) -> Iterator[None]:
+        retries, self._retries = self._retries, count - 1
         try:
             yield
         finally:
             self._retries = retries
-            self._set_baud(self._baud)
 
     def _set_baud(self, baud: int) -> None:
         with self._guarded_port() as port:
             port.flush()  # what is still being sent is for the old speed
-            port.baudrate = baud
+            try:
+                port.baudrate = baud
+            except ValueError as error:  # how pyserial says that the adapter cannot
+                raise DeviceNotConnectedError(
+                    f"{self.port} cannot do {baud} bit/s ({error}). Use another adapter or speed."
+                ) from None
 
     def scan(self) -> dict[int, int]:
         """Model number of every servo that answers a broadcast ping, by id; takes a second."""

@@ -37,6 +37,7 @@ def check_motor(bus: DynamixelBus, table: ControlTable, motor: Motor) -> list[No
         _check_angle_limits(bus, table, motor)
     if "bus_watchdog" in table:
         notices += _check_watchdog(bus, table, motor)
+    notices += _check_torque(bus, table, motor)
     return notices
 
 
@@ -141,6 +142,17 @@ def _check_turns(bus: DynamixelBus, table: ControlTable, motor: Motor) -> None:
     raw = bus.read(motor.motor_id, table["present_position"])
     if trouble := beyond_turn_limit(motor, motor.to_position(raw)):
         raise ConfigError(f"channel {trouble}")
+
+
+def _check_torque(bus: DynamixelBus, table: ControlTable, motor: Motor) -> Iterator[Notice]:
+    """Tell of torque that an earlier program left on. It stays: an arm would fall."""
+    if bus.read(motor.motor_id, table["torque_enable"]):
+        yield Notice(
+            f"{motor.channel.name} torque",
+            f"{motor.name} has its torque ON from an earlier program that was killed. Activation "
+            "takes it over where it stands; deactivation then lets go",
+            is_warning=True,
+        )
 
 
 def _check_watchdog(bus: DynamixelBus, table: ControlTable, motor: Motor) -> Iterator[Notice]:

@@ -155,7 +155,7 @@ class DynamixelDriver(RobotDriver):
     def deactivate(self) -> None:
         """Hold the measured position, then switch torque off, servo by servo, and report."""
         self._is_driven = False
-        with suppress(NjfError):  # torque goes off all the same, and that reports who is silent
+        with suppress(NjfError), self._bus.once():  # torque goes off all the same, and soon
             self.send(self.read().position)
         silent = self._torque_off_everywhere()
         if silent:

@@ -17,7 +17,7 @@ from njf_control.drivers.base import NoAnswerError, Notice
 from njf_control.drivers.pressure import board_protocol as protocol
 from njf_control.drivers.pressure.board_link import BoardLink
 from njf_control.drivers.pressure.config import PressureBoardConfig
-from njf_control.drivers.pressure.device import PressureDevice, PressureReading
+from njf_control.drivers.pressure.device import PressureDevice, PressureReading, left_on
 from njf_perception.errors import ConfigError, DeviceNotConnectedError
 
 _TIMEOUT = "communication time-out"
@@ -41,7 +41,7 @@ class PressureBoard(PressureDevice):
         self._link = link
         self._size = 0  # outputs that the board has
         self._regulates = False
-        self._notice: Notice | None = None
+        self._notices: tuple[Notice, ...] = ()
 
     @property
     def statistics(self) -> Mapping[str, int]:
@@ -50,8 +50,8 @@ class PressureBoard(PressureDevice):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """What became of the board's watchdog."""
-        return () if self._notice is None else (self._notice,)
+        """What became of the board's watchdog, and whether its outputs were on already."""
+        return self._notices
 
     def open(self) -> None:
         """Open the port, check firmware and size of the board, set its watchdog.
@@ -64,7 +64,9 @@ class PressureBoard(PressureDevice):
         self._size = self._identify()
         wanted_ms = math.ceil(self._config.communication_timeout_s * 1000.0)
         granted_ms = self._numbers("WDT", wanted_ms, size=1)[0]
-        self._notice = _watchdog_notice(wanted_ms, granted_ms)
+        flags = self._numbers("GET", size=1 + self._size)[0]
+        found = (left_on("the board"),) if flags & protocol.FLAG_ON else ()
+        self._notices = (_watchdog_notice(wanted_ms, granted_ms), *found)
 
     def measure(self) -> PressureReading:
         """Ask for flags and measured counts."""

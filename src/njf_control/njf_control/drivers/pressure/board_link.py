@@ -62,7 +62,7 @@ class BoardLink:
             self._serial = serial.Serial(
                 self.port, self._baud, timeout=0, write_timeout=1.0, exclusive=True
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
             advice = describe_link(self.port) or "Is another program using it? Close it first."
             raise DeviceNotConnectedError(f"cannot open {self.port}: {error}. {advice}") from None
 

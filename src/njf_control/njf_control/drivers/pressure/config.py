@@ -140,7 +140,7 @@ def output_of_each_channel(names: Sequence[str], outputs: Mapping[str, int]) -> 
     """Output per channel, in channel order; without a map the channels' own order.
 
     Raises:
-        ConfigError: the map names other channels, or an output twice.
+        ConfigError: the map names other channels, an output twice, or one below 0.
     """
     if not outputs:
         return list(range(len(names)))
@@ -148,6 +148,10 @@ def output_of_each_channel(names: Sequence[str], outputs: Mapping[str, int]) -> 
         raise ConfigError(
             f"driver.outputs names the channels {sorted(outputs)}, expected {sorted(names)}. "
             "Name each channel once, or leave driver.outputs out."
+        )
+    if min(outputs.values()) < 0:
+        raise ConfigError(
+            f"driver.outputs has an output below 0: {dict(outputs)}. Outputs count from 0."
         )
     if len(set(outputs.values())) != len(outputs):
         raise ConfigError(

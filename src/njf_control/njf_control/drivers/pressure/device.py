@@ -1,7 +1,7 @@
 """The small interface behind which every kind of pressure regulator sits.
 
 Pressures are **gauge** pressures [Pa]: 0 is ambient. No part of this project uses absolute pressure
-(`sensor_msgs/FluidPressure` is absolute: whoever publishes it adds the ambient pressure). Arrays
+(`sensor_msgs/FluidPressure` is absolute: the driver node adds the ambient pressure). Arrays
 are in the robot's channel order.
 """
 
@@ -74,3 +74,12 @@ class PressureDevice(ABC):
     @abstractmethod
     def notices(self) -> tuple[Notice, ...]:
         """What a person should know about the device, such as whether its time-out was set."""
+
+
+def left_on(what: str) -> Notice:
+    """What to tell when `what` regulates before anybody asked it to."""
+    text = (
+        f"{what} regulates already: an earlier program was killed, and chambers may be under "
+        "pressure. Activation takes them over as measured; deactivation then vents"
+    )
+    return Notice("regulation", text, is_warning=True)

@@ -4,7 +4,8 @@ Activation holds what is measured: the regulators start with the measured pressu
 A channel that cannot be read before it regulates starts at what it then measures.
 
 Safe state: every set-point to zero at once, up to `exhaust_s` for the air to leave, then the
-outputs off, whether or not the air has left; each of the three is tried though another failed.
+outputs off, whether or not the air has left; each of the three is tried though another failed, and
+a device that is too busy is asked again for as long.
 Behind it stands the device's own communication time-out, where it has one, see `notices`.
 
 Two things here do not trust the gate in front: no set-point above `max_pressure_pa` is sent, and
@@ -13,12 +14,13 @@ Two things here do not trust the gate in front: no set-point above `max_pressure
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 
 import numpy as np
 from jaxtyping import Float
 
-from njf_control.drivers.base import Notice, RobotDriver, RobotState
+from njf_control.drivers.base import NoAnswerError, Notice, RobotDriver, RobotState
 from njf_control.drivers.pressure.config import PressureConfig
 from njf_control.drivers.pressure.device import PressureDevice, PressureReading
 from njf_control.drivers.pressure.supervision import PressureSupervision
@@ -106,8 +108,7 @@ class PressureDriver(RobotDriver):
     def _vent(self) -> list[str]:
         """Zero, wait, off: all three are tried; what failed, in sentences."""
         self._setpoint_pa = None  # no chamber is expected to follow any more
-        zero = np.zeros(len(self._names))
-        steps = (lambda: self._device.apply(zero), self._await_exhausted, self._device.disable)
+        steps = (self._send_zero, self._await_exhausted, self._device.disable)
         troubles: dict[str, None] = {}  # a lost device says the same three times
         for step in steps:
             try:
@@ -116,20 +117,37 @@ class PressureDriver(RobotDriver):
                 troubles[str(error)] = None
         return list(troubles)
 
+    def _send_zero(self) -> None:
+        deadline_s = time.monotonic() + self._config.exhaust_s
+        while True:
+            try:
+                self._device.apply(np.zeros(len(self._names)))
+                return
+            except NoAnswerError:
+                if time.monotonic() > deadline_s:
+                    raise
+            time.sleep(_POLL_S)
+
     def _await_exhausted(self) -> None:
         deadline_s = time.monotonic() + self._config.exhaust_s
+        held = "no measurement"
         for attempt in count():
-            measured_pa = self._device.measure().pressure_gauge_pa
-            full = np.flatnonzero(measured_pa > self._config.exhausted_pa)
-            if not len(full):
+            with suppress(NoAnswerError):  # one that is missed is no reason to shut the air in
+                held = self._under_pressure()
+            if not held:
                 return
             if time.monotonic() > deadline_s and attempt:
                 break
             time.sleep(_POLL_S)
-        held = ", ".join(f"{self._names[i]} {measured_pa[i] / 1000:.1f} kPa" for i in full)
         raise DeviceNotConnectedError(
             f"the air has not left after {self._config.exhaust_s:g} s: {held}."
         )
+
+    def _under_pressure(self) -> str:
+        """Chambers that hold air, with their gauge pressures; empty when all are vented."""
+        measured_pa = self._device.measure().pressure_gauge_pa
+        full = np.flatnonzero(measured_pa > self._config.exhausted_pa)
+        return ", ".join(f"{self._names[i]} {measured_pa[i] / 1000:.1f} kPa" for i in full)
 
     def _state(self, reading: PressureReading) -> RobotState:
         measured_pa, previous = reading.pressure_gauge_pa, self._previous

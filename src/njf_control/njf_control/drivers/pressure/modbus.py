@@ -23,8 +23,8 @@ _BUSY = 6  # exception code: ask again later
 _EXCEPTIONS = {
     1: "it does not know this function",
     2: "it has no such register; look at driver.registers and at the order of the modules",
-    3: "it does not take this value",
-    4: "it failed to do it",
+    3: "it does not take this value; look at driver.registers and at the order of the modules",
+    4: "it failed to do it; look at its lamps, and switch its power off and on",
     10: "its gateway has no path; look at driver.device_id",
     11: "nobody answers under this unit id; look at driver.device_id",
 }
@@ -144,8 +144,8 @@ class ModbusLink:
     def _lost(self) -> DeviceNotConnectedError:
         self.close()
         return DeviceNotConnectedError(
-            f"the connection to {self.address} was lost: the terminal closed it or restarted. "
-            "Check its power and cable, then activate again."
+            f"the connection to {self.address} was lost: the terminal closed it, restarted, or did "
+            "not answer for too long. Check its power and cable, then activate again."
         )
 
     def _refusal(self, what: str, answer: ModbusPDU) -> NjfError:
@@ -153,7 +153,7 @@ class ModbusLink:
         code = answer.exception_code
         if code == _BUSY:
             return NoAnswerError(f"{self.address} is too busy for {what}. Ask less often.")
-        reason = _EXCEPTIONS.get(code, "it gives no known reason")
+        reason = _EXCEPTIONS.get(code, "unknown here; look it up in the device's manual")
         return ModbusRefusedError(
             f"{self.address} refuses {what} with Modbus exception {code}: {reason}."
         )

@@ -25,10 +25,10 @@ from jaxtyping import Float
 from njf_control.drivers.base import NoAnswerError, Notice
 from njf_control.drivers.pressure import vtem_registers as words
 from njf_control.drivers.pressure.config import VtemConfig
-from njf_control.drivers.pressure.device import PressureDevice, PressureReading
+from njf_control.drivers.pressure.device import PressureDevice, PressureReading, left_on
 from njf_control.drivers.pressure.modbus import ModbusLink, ModbusRefusedError
 from njf_control.drivers.pressure.vtem_registers import VALVES_PER_SLOT, WORDS_PER_SLOT, SlotStatus
-from njf_perception.errors import ConfigError, DeviceNotConnectedError
+from njf_perception.errors import ConfigError, DeviceNotConnectedError, NjfError
 
 _POLL_S = 0.02
 _TIMEOUT = "communication time-out"
@@ -58,7 +58,7 @@ class VtemTerminal(PressureDevice):
         self._slots = sorted({slot for slot, _ in self._places})
         self._link = link
         self._regulates = False
-        self._notice: Notice | None = None
+        self._notices: tuple[Notice, ...] = ()
 
     @property
     def statistics(self) -> Mapping[str, int]:
@@ -67,15 +67,15 @@ class VtemTerminal(PressureDevice):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Whether the communication time-out was set."""
-        return () if self._notice is None else (self._notice,)
+        """Whether the communication time-out was set, and what regulates already."""
+        return self._notices
 
     def open(self) -> None:
         """Connect, see that the slots' registers exist, set the communication time-out."""
         self._link.open()
         self._regulates = False
-        self._statuses()
-        self._notice = self._set_timeout()
+        found = tuple(self._left_on(self._statuses()))
+        self._notices = (self._set_timeout(), *found)
 
     def measure(self) -> PressureReading:
         """Read all slots in one request."""
@@ -130,16 +130,25 @@ class VtemTerminal(PressureDevice):
     def _write(
         self, commands: Mapping[int, int], pressure_gauge_pa: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " n"]:
-        """Write commands and set-points, one request per run of slots; the pressures as sent."""
+        """Write commands and set-points, one request per run of slots; the pressures as sent.
+
+        Every run is tried, whatever became of the others: zero set-points are on their way, too.
+        """
         image = {slot: [command] + [0] * VALVES_PER_SLOT for slot, command in commands.items()}
         applied = []
         for (slot, valve), pressure in zip(self._places, pressure_gauge_pa, strict=True):
             word = words.pressure_word(float(pressure), self._config.max_pressure_pa)
             image[slot][1 + valve] = word
             applied.append(words.word_pressure(word))
+        troubles = []
         for run in _runs(self._slots):
             values = [word for slot in run for word in image[slot]]
-            self._link.write(words.output_address(self._config.registers, run[0]), values)
+            try:
+                self._link.write(words.output_address(self._config.registers, run[0]), values)
+            except NjfError as error:
+                troubles.append(error)
+        if troubles:
+            raise troubles[0]
         return np.array(applied)
 
     def _statuses(self) -> dict[int, SlotStatus]:
@@ -166,6 +175,13 @@ class VtemTerminal(PressureDevice):
                     f"{app} in state {state}. Look at the terminal's lamps and supply pressure."
                 )
             time.sleep(_POLL_S)
+
+    def _left_on(self, statuses: Mapping[int, SlotStatus]) -> Iterator[Notice]:
+        """Tell of slots that an earlier program left regulating."""
+        running = self._config.regulation_app, self._config.running_state
+        slots = [slot for slot, status in statuses.items() if (status.app, status.state) == running]
+        if slots:
+            yield left_on(", ".join(f"slot {slot} ({self._fed_by(slot)})" for slot in slots))
 
     def _alarms(self, statuses: Mapping[int, SlotStatus]) -> Iterator[str]:
         config = self._config
