@@ -1,5 +1,6 @@
 """The Allegro hand's driver against the fake hand, byte for byte, in real time."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,6 +81,22 @@ def test_the_thumb_is_the_last_finger_on_the_wire(active, hand, hand_bench, wait
     wait_until(lambda: hand.joints.position[14] > 0.39)
     np.testing.assert_allclose(hand.joints.position[RING], 0.1, atol=0.02)
     assert hand.joints.position[12] == pytest.approx(0.9, abs=0.02), "thj0 counts from 0.8 rad"
+
+
+def test_a_channel_is_no_faster_than_its_max_rate_however_far_its_set_point(hand_bench, wait_until):
+    """The node may run slower than the robot's file says, and its steps are larger then."""
+    channels = [
+        channel.model_copy(update={"max_rate": 0.25 if channel.name == "thj2" else 2.5})
+        for channel in hand_bench.robot.channels
+    ]
+    robot = patient(hand_bench.robot).model_copy(update={"channels": channels})
+    with AllegroDriver(robot, CanBus(hand_bench.port)) as driver:
+        driver.activate()
+        wait_until(lambda: driver.statistics["requests"] > 200)  # the torque has its full size
+        began_s = time.monotonic()
+        driver.send(np.full(16, 0.3))
+        wait_until(lambda: hand_bench.hand.joints.position[14] > 0.28)
+        assert time.monotonic() - began_s > 0.6, "0.18 rad at 0.25 rad/s, and a little overshoot"
 
 
 def test_channels_in_another_order_still_find_their_joints(hand_bench):
@@ -172,9 +189,7 @@ def test_an_error_inside_the_loop_switches_off(active, hand_bench, monkeypatch, 
 def test_silence_means_zero_torque_and_torque_returns_with_the_reports(
     active, hand, hand_bench, wait_until
 ):
-    hand.faults.stuck.add(5)
-    active.send(np.full(16, 0.14))
-    wait_until(lambda: hand.torque[5] > 50)
+    torque_is_latched(active, hand, wait_until)
     hand.faults.silent = True
     wait_until(lambda: not hand.torque.any())
     assert hand.servo_on
@@ -243,6 +258,47 @@ def test_an_unplugged_adapter_is_told(active, hand_bench, wait_until):
     hand_bench.unplug()
     with pytest.raises(DeviceNotConnectedError, match="failed"):
         wait_until(lambda: active.read() is None)
+
+
+def test_a_bus_that_comes_back_switches_the_servos_off(active, hand, hand_bench, wait_until):
+    """As with restart-ms 100: the hand must not keep its last torque until somebody activates."""
+    torque_is_latched(active, hand, wait_until)
+    hand.faults.bus_off = True
+    with pytest.raises(DeviceNotConnectedError, match="BUS-OFF"):
+        wait_until(lambda: active.read() is None)
+    later(0.15, lambda: setattr(hand.faults, "bus_off", False))
+    assert hand.servo_on and hand.torque[5] > 50
+    active.deactivate()
+    assert hand_bench.is_limp
+
+
+def test_an_adapter_plugged_in_again_switches_the_servos_off(active, hand_bench, wait_until):
+    hand_bench.unplug()
+    with pytest.raises(DeviceNotConnectedError, match="failed"):
+        wait_until(lambda: active.read() is None)
+    later(0.5, lambda: hand_bench.plug(latched=100))
+    active.deactivate()
+    assert hand_bench.is_limp
+
+
+def test_a_bus_that_stays_away_is_tried_for_a_bounded_time_and_told(active, hand, wait_until):
+    hand.faults.bus_off = True
+    with pytest.raises(DeviceNotConnectedError, match="BUS-OFF"):
+        wait_until(lambda: active.read() is None)
+    began_s = time.monotonic()
+    with pytest.raises(DeviceNotConnectedError, match="may still be ON.*BUS-OFF.*Cut the hand's"):
+        active.deactivate()
+    assert 2.0 < time.monotonic() - began_s < 10.0, "2.5 s, and what a busy computer adds"
+
+
+def torque_is_latched(driver: AllegroDriver, hand: FakeAllegroHand, wait_until: Callable) -> None:
+    hand.faults.stuck.add(5)
+    driver.send(np.full(16, 0.14))
+    wait_until(lambda: hand.torque[5] > 50)
+
+
+def later(delay_s: float, action: Callable[[], None]) -> None:
+    threading.Timer(delay_s, action).start()
 
 
 @pytest.mark.fault

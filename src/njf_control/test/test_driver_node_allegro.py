@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -77,7 +78,9 @@ def test_a_silent_hand_has_no_torque_at_once_and_is_a_fault_a_second_later(
     hand_bench.hand.faults.silent = True
     silent_ns = active.get_clock().now().nanoseconds
     wait_until(lambda: not hand_bench.hand.torque.any())
-    assert "reported no complete set of positions" in faulted(active, wait_until)
+    reason = faulted(active, wait_until)
+    assert "reported no complete set of positions" in reason
+    assert "Check its power" in reason and "activate again" in reason
     wait_until(lambda: hand_bench.is_limp)
     fault = next(msg for msg in active.safety if msg.state == SafetyState.FAULT)
     assert stamp_to_ns(fault.header.stamp) - silent_ns > 0.9e9
@@ -113,6 +116,18 @@ def test_bus_off_is_a_fault_that_says_what_to_do(active, hand_bench, wait_until)
     assert active.change("activate")
     assert active.change("deactivate")
     assert hand_bench.is_limp
+
+
+def test_servos_are_off_once_the_bus_is_back_after_bus_off(active, hand_bench, wait_until):
+    """Nobody has to activate for that; the interface comes back by itself with restart-ms."""
+    hand = hand_bench.hand
+    hand.faults.bus_off = True
+    wait_until(lambda: hand._bus_off_told)
+    time.sleep(0.15)
+    hand.faults.bus_off = False
+    reason = faulted(active, wait_until)
+    assert hand_bench.is_limp
+    assert "BUS-OFF" in reason and "may still be ON" not in reason
 
 
 def test_an_unplugged_adapter_is_a_fault_and_plugging_in_recovers(active, hand_bench, wait_until):

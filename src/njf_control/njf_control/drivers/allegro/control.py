@@ -1,7 +1,7 @@
 """The position control of the hand: no bus, no clock. All arrays are in the order of the wire.
 
-With the set-point r that moves evenly from one aim to the next, the reported position q and its
-low-passed derivative v:
+With the set-point r that moves evenly from one aim to the next and never faster than its joint may,
+the reported position q and its low-passed derivative v:
 
     e = r - q
     torque = ramp clip(kp e + ki int(e) + kd (dr/dt - v) + feedforward dr/dt + push, +-max_torque)
@@ -18,7 +18,7 @@ after a start; where the hand fell silent, it goes on from as far back as the si
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from njf_control.drivers.allegro.config import AllegroConfig
 from njf_control.drivers.allegro.protocol import JOINTS, MODELS
@@ -28,6 +28,7 @@ _INTEGRAL_SHARE = 0.5  # of the largest torque
 _MOVING_RAD_S = 0.2
 _SETPOINT_MOVES_RAD_S = 0.02  # an aim that is sent again and again leaves a trace of motion
 _PUSH_RAD = math.radians(0.1)
+_BEYOND = 0.2  # of its way: an aim this little past the joint still comes back to it
 
 
 class VelocityFilter:
@@ -57,8 +58,14 @@ class VelocityFilter:
 class PositionControl:
     """Torques of all joints from where they are and where they should be."""
 
-    def __init__(self, config: AllegroConfig) -> None:
-        """Take gains and limits of `config`; `start` before the first step."""
+    def __init__(self, config: AllegroConfig, max_speed: Float[np.ndarray, "16"]) -> None:
+        """Take gains and limits of `config`; `start` before the first step.
+
+        Args:
+            config: of the hand.
+            max_speed: largest speed of each joint's set-point [rad/s].
+        """
+        self._max_speed = max_speed
         joints, model = config.joints, MODELS[config.model]
         self._kp = np.array([joint.kp for joint in joints])
         self._ki = np.array([joint.ki for joint in joints])
@@ -73,7 +80,7 @@ class PositionControl:
 
     def start(self, position: Float[np.ndarray, "16"]) -> None:
         """Hold `position` [rad], with a torque that begins at zero."""
-        self._setpoint = self._aim = position.copy()
+        self._setpoint = self._aim = self._reported = position.copy()
         self._velocity = np.zeros(JOINTS)
         self._left_s = np.zeros(JOINTS)  # until the set-point is where it should be
         self._ramp = 0.0
@@ -86,12 +93,19 @@ class PositionControl:
             self._integral = np.zeros(JOINTS)
 
     def aim(self, position: Float[np.ndarray, "16"], duration_s: Float[np.ndarray, "16"]) -> None:
-        """Move the set-points evenly to `position` [rad], each within its `duration_s` [s]."""
-        self._aim = position.copy()
-        self._left_s = duration_s.copy()
+        """Move the set-points evenly to `position` [rad], each within its `duration_s` [s].
+
+        It takes longer where the joint's largest speed demands it: nobody promises how far apart
+        two aims are, in time or in space. But a set-point that comes back to its joint, as after an
+        emergency stop, must not keep up the force meanwhile: what is too fast for it is a leap.
+        """
         distance = position - self._setpoint
-        still = duration_s <= 0.0
-        self._velocity = np.where(still, 0.0, distance / np.where(still, 1.0, duration_s))
+        shortest_s = np.abs(distance) / self._max_speed
+        slowed_s = np.where(self._comes_back(position), 0.0, shortest_s)
+        self._aim = position.copy()
+        self._left_s = np.where(shortest_s > duration_s, slowed_s, duration_s)
+        still = self._left_s <= 0.0
+        self._velocity = np.where(still, 0.0, distance / np.where(still, 1.0, self._left_s))
 
     def step(
         self,
@@ -111,6 +125,7 @@ class PositionControl:
         Returns:
             What to send [count].
         """
+        self._reported = position
         moving = self._move_setpoint(elapsed_s)
         self._ramp = min(1.0, self._ramp + elapsed_s / self._ramp_s)
         error = self._setpoint - position
@@ -125,6 +140,12 @@ class PositionControl:
         )
         self._integrate(np.where(rests, 0.0, error), reported_s)
         return np.rint(self._ramp * torque).astype(np.int64)
+
+    def _comes_back(self, position: Float[np.ndarray, "16"]) -> Bool[np.ndarray, "16"]:
+        """Which set-points move to where their joints stand, or hardly beyond."""
+        lower, upper = np.minimum(self._setpoint, position), np.maximum(self._setpoint, position)
+        beyond = np.abs(position - np.clip(self._reported, lower, upper))
+        return beyond <= _BEYOND * (upper - lower)
 
     def _move_setpoint(self, dt_s: float) -> Float[np.ndarray, "16"]:
         """Advance the set-points; their velocities meanwhile [rad/s]."""

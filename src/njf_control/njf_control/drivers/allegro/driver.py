@@ -11,7 +11,8 @@ nothing is ever sorted. A torque is a share of the duty cycle or a current, see 
 reported as health and never as an effort in Nm.
 
 Safe state: zero torque, then SERVO_OFF, confirmed by the hand's own status. The hand **latches the
-last torque and has no watchdog**. Deactivation, `close`, an exception in the thread, the end of the
+last torque and has no watchdog**. A bus that is lost is therefore opened anew until the hand could
+be switched off or patience ends. Deactivation, `close`, an exception in the thread, the end of the
 interpreter and every signal that the node handles lead to SERVO_OFF; a process that is killed
 outright (SIGKILL, power loss of the computer) cannot send it, and the motors keep pushing.
 """
@@ -37,6 +38,8 @@ from njf_perception.errors import ConfigError, DeviceNotConnectedError, NjfError
 
 _ANSWER_S = 0.5
 _ATTEMPTS = 5
+_SWITCH_OFF_S = 2.5  # patience with a hand that must become limp
+_RETRY_S = 0.2
 _FIRST_CYCLE_S = 1.0
 
 
@@ -57,14 +60,15 @@ class AllegroDriver(RobotDriver):
         self._config = config = robot.driver
         self._model = protocol.MODELS[config.model]
         self._bus = bus
-        self._loop = HandLoop(bus, config)
         self._names = robot.channel_names
         wire = [joint.name for joint in config.joints]
         self._wire = np.array([wire.index(name) for name in self._names])
         self._zero = np.array([joint.zero_rad for joint in config.joints])
         self._held = np.array([joint.hold_rad is not None for joint in config.joints])
         self._hold = np.array([joint.hold_rad or 0.0 for joint in config.joints]) + self._zero
-        self._hold_until_s = np.zeros(protocol.JOINTS)
+        self._max_speed = np.full(protocol.JOINTS, config.hold_speed_rad_s)
+        self._max_speed[self._wire] = robot.max_rate
+        self._loop = HandLoop(bus, config, self._max_speed)
         self._read_s = 0.0  # stamp of what was read last
 
     @property
@@ -76,11 +80,7 @@ class AllegroDriver(RobotDriver):
     def connect(self) -> None:
         """Open the bus anew; switch the servos off, check the hand, have it report."""
         self.close()
-        counts = self._loop.counts
-        self._bus.open()
-        self._loop = HandLoop(self._bus, self._config)
-        self._loop.counts = counts
-        self._loop.start()
+        self._listen()
         atexit.register(self.close)
         try:
             self._check(self._ask_info(protocol.servo(False, self._device), lambda _: True))
@@ -103,9 +103,6 @@ class AllegroDriver(RobotDriver):
             with suppress(NjfError):
                 self._loop.switch_off()
             raise
-        distance = np.abs(self._hold - feedback.position)
-        travel_s = distance / self._config.hold_speed_rad_s
-        self._hold_until_s = time.monotonic() + np.where(self._held, travel_s, 0.0)
         return state
 
     def read(self) -> RobotState:
@@ -129,29 +126,39 @@ class AllegroDriver(RobotDriver):
         )
 
     def send(self, setpoints: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Aim at set-points [rad], to be reached one node cycle later; they are not rounded."""
+        """Aim at set-points [rad], to be reached one node cycle later; they are not rounded.
+
+        A channel's `max_rate` is kept whatever the distance: the node may run at another rate than
+        the robot's file says, or late, and then its set-points are further apart.
+        """
         if not np.isfinite(setpoints).all():
             raise ValueError(f"set-points must be finite, got {setpoints.tolist()}")
         self._loop.feedback()  # nobody would follow the aim of a loop that has ended
         aim = self._hold.copy()
         aim[self._wire] = setpoints + self._zero[self._wire]
-        duration_s = np.full(protocol.JOINTS, 1.0 / self._config.rate_hz)
-        left_s = self._hold_until_s - time.monotonic()
-        self._loop.aim(aim, np.where(self._held, np.maximum(left_s, 0.0), duration_s))
+        self._loop.aim(aim, np.where(self._held, 0.0, 1.0 / self._config.rate_hz))
         return setpoints.copy()
 
     def deactivate(self) -> None:
-        """Zero torque and SERVO_OFF, until the hand says that its servos are off."""
-        trouble = ""
-        for _ in range(_ATTEMPTS):
+        """Zero torque and SERVO_OFF, until the hand says that its servos are off.
+
+        The attempts are spread over `_SWITCH_OFF_S`: a lost bus refuses all of them at once, but
+        after BUS-OFF it is back within `restart-ms`, and the hand keeps its last torque till then.
+        """
+        cause = trouble = ""
+        begin_s = time.monotonic()
+        end_s = begin_s + _SWITCH_OFF_S
+        while begin_s < end_s:
+            cause = cause or self._loop.failure
             try:
-                self._loop.switch_off()
-                self._ask_info(None, lambda info: not info.servo_on, attempts=1)
+                self._switch_off()
                 return
             except NjfError as error:
                 trouble = str(error)
+            time.sleep(max(0.0, begin_s + _RETRY_S - time.monotonic()))
+            begin_s = time.monotonic()
         raise DeviceNotConnectedError(
-            f"the servos may still be ON, with the last torque: {trouble} "
+            f"the servos may still be ON, with the last torque: {cause or trouble} "
             "Cut the hand's power if it is not limp."
         )
 
@@ -170,13 +177,33 @@ class AllegroDriver(RobotDriver):
     def _device(self) -> int:
         return self._config.device_id
 
+    def _listen(self) -> None:
+        """Open the bus, and have a new loop listen that goes on counting."""
+        counts = self._loop.counts
+        self._bus.open()
+        self._loop = HandLoop(self._bus, self._config, self._max_speed)
+        self._loop.counts = counts
+        self._loop.start()
+
+    def _switch_off(self) -> None:
+        """Try once to switch the servos off; a loop that has ended hears no confirmation."""
+        if self._loop.failure:
+            self._loop.stop()
+            self._bus.close()
+            self._listen()
+        self._loop.switch_off()
+        self._ask_info(None, lambda info: not info.servo_on, 1, _RETRY_S)
+
     def _ask_info(
         self,
         first: protocol.Frame | None,
         accept: Callable[[HandInfo], bool],
         attempts: int = _ATTEMPTS,
+        patience_s: float = _ANSWER_S,
     ) -> HandInfo:
         """Send `first` and ask for INFO until what the hand says of itself is accepted.
+
+        Each of the `attempts` waits for `patience_s` [s].
 
         Raises:
             NoAnswerError: it says nothing, or never that.
@@ -184,7 +211,7 @@ class AllegroDriver(RobotDriver):
         for _ in range(attempts):
             self._loop.forget_info()
             self._bus.send(*filter(None, [first]), protocol.request(Message.INFO, self._device))
-            if self._loop.wait(lambda: _is(self._loop.info, accept), _ANSWER_S):
+            if self._loop.wait(lambda: _is(self._loop.info, accept), patience_s):
                 info = self._loop.info
                 assert info is not None
                 return info
@@ -256,7 +283,8 @@ class AllegroDriver(RobotDriver):
         if not self._loop.wait(is_new, patience_s):
             raise NoAnswerError(
                 f"the hand on {self._bus.port} has reported no complete set of positions for "
-                f"{self._age_s():.2f} s. Check its power, the cable and the termination."
+                f"{self._age_s():.2f} s. Check its power, the cable and the termination, then "
+                "activate again."
             )
         feedback = self._loop.feedback()
         assert feedback is not None

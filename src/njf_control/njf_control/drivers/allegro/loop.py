@@ -75,7 +75,10 @@ class LoopStatistics:
 class HandLoop:
     """Owns what comes from the bus. `start` it once the bus is open, and `stop` it before."""
 
-    def __init__(self, bus: CanBus, config: AllegroConfig) -> None:
+    def __init__(
+        self, bus: CanBus, config: AllegroConfig, max_speed: Float[np.ndarray, "16"]
+    ) -> None:
+        """Listen to `bus` once started; `max_speed` as in `PositionControl`."""
         self.counts = LoopStatistics()
         self.temperature_c = np.full(JOINTS, np.nan)
         self.info: HandInfo | None = None
@@ -84,7 +87,7 @@ class HandLoop:
         self.devices_seen: set[int] = set()
         self._bus, self._config = bus, config
         self._model = protocol.MODELS[config.model]
-        self._control = PositionControl(config)
+        self._control = PositionControl(config, max_speed)
         self._filter = VelocityFilter(config.velocity_filter_hz, 1e-3 * config.period_ms)
         self._feedback: Feedback | None = None
         self._failure: Exception | None = None
@@ -107,6 +110,11 @@ class HandLoop:
     def engaged(self) -> bool:
         """Whether torques are sent."""
         return self._engaged
+
+    @property
+    def failure(self) -> str:
+        """Why the loop has ended by itself; empty when it has not."""
+        return "" if self._failure is None else str(self._failure)
 
     def start(self) -> None:
         """Listen from now on."""
