@@ -1,81 +1,100 @@
-"""Cameras: how many there are, whether they can send what the robot's file asks, and all at once.
-
-One camera has several /dev/video nodes: a UVC camera two (images, and data about them), a RealSense
-six. What counts are devices that give images: nodes of index 0, one for each USB device.
-"""
+"""Cameras: whether all are there, can send what their nodes will ask, and all of it at once."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+from njf_bringup.doctor.camera_plan import CameraPlan
 from njf_bringup.doctor.check import Check
-from njf_control.robot import RobotConfig
+from njf_bringup.doctor.video_devices import SYSFS, place, video_devices
 from njf_perception.cameras.bandwidth import Mode, report
 from njf_perception.cameras.v4l import offered_modes
 
-_SYSFS = Path("/sys")
-_USB_DEVICE = re.compile(r"\d+-[\d.]+")
-_NO_CAMERA = re.compile(r"codec|isp|decoder|encoder|jpeg", re.IGNORECASE)  # of a board's own chip
+Plans = Sequence[CameraPlan]
+
+_RATE_TOLERANCE_HZ = 0.5  # that of the camera node
+_PLUG_IN = "ls -l /dev/v4l/by-id   # plug in what is missing, or set device to one of these names"
+_ONE_EACH = "ls -l /dev/v4l/by-id   # set a device of its own for each, in camera.yaml"
 
 
-def capture_devices(sysfs: Path = _SYSFS) -> list[str]:
-    """One /dev/video node per device that gives images, in order."""
-    nodes: dict[str, str] = {}
-    folders = (sysfs / "class" / "video4linux").glob("video*")
-    for folder in sorted(folders, key=lambda path: int(path.name.removeprefix("video") or 0)):
-        if _read(folder / "index") != "0" or _NO_CAMERA.search(_read(folder / "name")):
-            continue
-        nodes.setdefault(_device(folder), f"/dev/{folder.name}")
-    return list(nodes.values())
-
-
-def camera_count(robot: RobotConfig, sysfs: Path = _SYSFS) -> Check:
-    """As many devices that give images as the robot has cameras."""
-    devices, wanted = capture_devices(sysfs), len(robot.cameras)
+def camera_count(plans: Plans, sysfs: Path = SYSFS) -> Check:
+    """Every camera has a device of its own that gives images."""
+    devices = [device.node for device in video_devices(sysfs)]
     found = f"{len(devices)} that give images ({', '.join(devices)})" if devices else "none found"
-    state = "ok" if len(devices) >= wanted else "failed"
-    mend = "v4l2-ctl --list-devices   # plug in what is missing, then look with this"
-    return Check("cameras", state, f"{found}; {robot.name} has {wanted}", mend)
+    detail = f"{found}; the robot has {len(plans)}"
+    placed = [(plan, node) for plan, node in place(plans, sysfs) if _is_device(plan)]
+    missing = [_called(plan) for plan, node in placed if not node]
+    if missing:
+        detail += f"; not there: {', '.join(missing)}"
+        return Check("cameras", "failed", detail, _PLUG_IN)
+    for real, count in Counter(Path(node).resolve() for _, node in placed).items():
+        if count > 1:
+            names = [plan.name for plan, node in placed if Path(node).resolve() == real]
+            detail = f"{' and '.join(names)} would open the same device, {real}"
+            return Check("cameras", "failed", detail, _ONE_EACH)
+    return Check("cameras", "ok", detail)
 
 
-def camera_modes(robot: RobotConfig, sysfs: Path = _SYSFS) -> Check:
-    """Every size that the robot's file asks for is offered by enough of the cameras."""
-    offers = {device: offered_modes(device) for device in capture_devices(sysfs)}
-    if not any(offers.values()):
-        return Check("camera modes", "note", "unknown: no camera, or no v4l2-ctl (v4l-utils)")
-    sizes = [f"{camera.width}x{camera.height}" for camera in robot.cameras]
-    for size in sorted(set(sizes)):
-        able = [device for device, modes in offers.items() if any(f" {size} " in m for m in modes)]
-        if len(able) < sizes.count(size):
-            detail = f"{size} px is offered by {len(able)} cameras, wanted by {sizes.count(size)}"
-            lacking = sorted(set(offers) - set(able))
-            mend = f"v4l2-ctl -d {lacking[0] if lacking else able[0]} --list-formats-ext"
-            return Check("camera modes", "failed", detail, f"{mend}   # then set width and height")
-    return Check("camera modes", "ok", ", ".join(sorted(set(sizes))) + " px")
+def camera_modes(plans: Plans, sysfs: Path = SYSFS) -> Check:
+    """Every USB camera offers the mode that its node will ask for."""
+    placed = [(plan, node) for plan, node in place(plans, sysfs) if node and plan.source == "uvc"]
+    offers = {node: offered_modes(node) for _, node in placed}
+    known = [(plan, node) for plan, node in placed if offers[node]]
+    if not known:
+        return Check("camera modes", "note", "unknown: no USB camera, or no v4l2-ctl")
+    for plan, node in known:
+        if not any(_is_wanted(mode, plan) for mode in offers[node]):
+            detail = f"{plan.name} ({node}) does not offer {plan.mode}{_assumption(plans)}"
+            mend = f"v4l2-ctl -d {node} --list-formats-ext   # set one of these, in camera.yaml"
+            return Check("camera modes", "failed", detail, mend)
+    wanted = ", ".join(sorted({plan.mode for plan, _ in known}))
+    return Check("camera modes", "ok", wanted + _assumption(plans))
 
 
-def camera_bandwidth(robot: RobotConfig, sysfs: Path = _SYSFS) -> Check:
+def camera_bandwidth(plans: Plans, sysfs: Path = SYSFS) -> Check:
     """All cameras together fit on the USB links that they share."""
-    devices = capture_devices(sysfs)
-    if not devices:
+    modes = [mode for plan, node in place(plans, sysfs) if node for mode in _sent(plan, node)]
+    if not modes:
         return Check("camera bus", "note", "unknown: no camera")
-    pairs = zip(robot.cameras, devices, strict=False)
-    modes = [Mode(camera.name, device, camera.width, camera.height) for camera, device in pairs]
     answer = report(modes, sysfs)
     state = "ok" if answer.fits else "failed"
-    return Check("camera bus", state, answer.sentence, "lsusb -t   # put cameras on other buses")
+    detail = answer.sentence + _assumption(plans)
+    return Check("camera bus", state, detail, "lsusb -t   # put cameras on other buses")
 
 
-def _device(folder: Path) -> str:
-    """The USB device behind a video node; elsewhere the node itself."""
-    place = (folder / "device").resolve()
-    for parent in (place, *place.parents):
-        if _USB_DEVICE.fullmatch(parent.name):
-            return str(parent)
-    return str(folder)
+def _sent(plan: CameraPlan, node: str) -> list[Mode]:
+    """What goes over USB; a RealSense's colours go as YUYV and become RGB in this computer."""
+    fourcc = "YUYV" if plan.source == "realsense" else plan.fourcc
+    images = Mode(plan.name, node, plan.width, plan.height, plan.rate_hz, fourcc)
+    if plan.source != "realsense" or not plan.depth:
+        return [images]
+    depth = Mode(f"{plan.name}'s depth", node, plan.width, plan.height, plan.rate_hz, "Z16")
+    return [images, depth]
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
+def _is_wanted(mode: str, plan: CameraPlan) -> bool:
+    parts = re.fullmatch(r"(.{4}) (\d+)x(\d+) at (\S+) fps", mode)
+    if parts is None:
+        return False
+    asked = (plan.fourcc, str(plan.width), str(plan.height))
+    return parts.groups()[:3] == asked and abs(float(parts[4]) - plan.rate_hz) <= _RATE_TOLERANCE_HZ
+
+
+def _is_device(plan: CameraPlan) -> bool:
+    return plan.source in ("uvc", "realsense")
+
+
+def _called(plan: CameraPlan) -> str:
+    if plan.source == "realsense":
+        return f"{plan.name} (a RealSense)"
+    return f"{plan.name} ({plan.device})" if plan.device else plan.name
+
+
+def _assumption(plans: Plans) -> str:
+    """Which cameras' settings nobody wrote."""
+    assumed = [plan.name for plan in plans if plan.is_assumed]
+    if not assumed:
         return ""
+    who = "" if len(assumed) == len(plans) else f" for {', '.join(assumed)}"
+    return f"; defaults are assumed{who} (MJPG, 30 Hz), for want of --params-file camera.yaml"

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import serial
-
 from njf_bringup.doctor.check import Check
 from njf_control.drivers.allegro import link
 
@@ -22,7 +20,8 @@ CONNECT_S = 2.0
 def serial_port(port: str) -> Check:
     """The serial device is there and may be opened."""
     if not Path(port).exists():
-        return Check("serial port", "failed", f"no {port}", "plug in the adapter; ls /dev/ttyUSB*")
+        mend = "ls -l /dev/serial/by-id   # plug in the adapter, and set driver.port to its name"
+        return Check("serial port", "failed", f"no {port}", mend)
     if not os.access(port, os.R_OK | os.W_OK):
         mend = "sudo usermod -aG dialout $USER   # then log in again"
         return Check("serial port", "failed", f"{port} may not be opened", mend)
@@ -52,6 +51,8 @@ def network_device(host: str, port: int) -> Check:
 
 def baud_rate(port: str, baud: int) -> Check:
     """The adapter takes the robot's speed."""
+    import serial  # here, for a doctor without it still says what else is wrong
+
     try:
         with serial.Serial(port, baud, timeout=0) as opened:
             granted = opened.baudrate

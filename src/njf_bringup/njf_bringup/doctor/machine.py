@@ -1,9 +1,11 @@
 """Cores, memory, disc and GPU."""
 
 import os
+import shlex
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from njf_bringup.doctor.check import Check
@@ -11,7 +13,7 @@ from njf_control.robot import RobotConfig
 
 FEWEST_CORES = 2
 SHARED_MEMORY_BYTES = 256 * 2**20  # five nodes with a 32 MB segment each, and room
-FRAME_RATE_HZ = 15.0
+RGB_BYTES, DEPTH_BYTES = 3, 2  # per pixel
 PROBE_BYTES = 64 * 2**20
 
 
@@ -19,7 +21,7 @@ def cores() -> Check:
     """Enough cores for simulator, perception, Jacobian field and driver together."""
     count = len(os.sched_getaffinity(0))
     state = "ok" if count >= FEWEST_CORES else "failed"
-    mend = f"run on a machine (or with a container limit) of {FEWEST_CORES} or more cores"
+    mend = f"nproc --all   # {FEWEST_CORES} or more? Then raise taskset's or the container's limit"
     return Check("cores", state, f"{count}, load {os.getloadavg()[0]:.1f}", mend)
 
 
@@ -43,13 +45,32 @@ def gpu(nvidia: Path = Path("/proc/driver/nvidia/version")) -> Check:
     return Check("gpu", "note", "none; everything runs on the CPU")
 
 
-def disk(folder: Path, robot: RobotConfig) -> Check:
-    """The disc takes all cameras as a raw stream."""
-    needed = FRAME_RATE_HZ * 3 * sum(camera.width * camera.height for camera in robot.cameras)
-    rate = write_rate(folder)
-    state = "ok" if rate >= needed else "failed"
-    detail = f"writes {rate / 1e6:.0f} MB/s in {folder}, all cameras need {needed / 1e6:.0f}"
-    return Check("disk", state, detail, "njf record --out <a bag on a faster disc>")
+def raw_bytes_s(robot: RobotConfig, rates_hz: Mapping[str, float], other_hz: float) -> float:
+    """What a bag of raw images of all cameras, and of depth where they have it, takes [byte/s].
+
+    `rates_hz` are the cameras' by their names, `other_hz` that of those which are not among them.
+    """
+    return sum(
+        rates_hz.get(camera.name, other_hz)
+        * camera.width
+        * camera.height
+        * (RGB_BYTES + (DEPTH_BYTES if camera.depth else 0))
+        for camera in robot.cameras
+    )
+
+
+def disk(folder: Path, needed_bytes_s: float) -> Check:
+    """The disc takes all cameras as a raw stream, of `needed_bytes_s` [byte/s]."""
+    elsewhere = "njf record --out /path/on/a/faster/disk/bag"
+    try:
+        rate = write_rate(folder)
+    except OSError as error:
+        here = shlex.quote(str(folder))
+        mend = f"{elsewhere}   # or mend this one: df -h {here}; ls -ld {here}"
+        return Check("disk", "failed", f"{folder} cannot be written: {error}", mend)
+    state = "ok" if rate >= needed_bytes_s else "failed"
+    needs = f"all cameras, raw, need {needed_bytes_s / 1e6:.0f}"
+    return Check("disk", state, f"writes {rate / 1e6:.0f} MB/s in {folder}, {needs}", elsewhere)
 
 
 def write_rate(folder: Path) -> float:

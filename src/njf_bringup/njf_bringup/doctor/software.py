@@ -1,4 +1,4 @@
-"""Python, packages, messages, DDS and the checkpoint."""
+"""Python, packages, messages and DDS."""
 
 import importlib.util
 import re
@@ -6,10 +6,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from njf_bringup.doctor import mend
 from njf_bringup.doctor.check import Check
 from njf_bringup.paths import root
 from njf_control.robot import RobotConfig
-from njf_perception.errors import CheckpointError, NjfError
+from njf_perception.errors import NjfError
 
 OLDEST_PYTHON = (3, 11)
 # Distribution names; rclpy is the ROS package's own name on both lanes.
@@ -35,7 +36,7 @@ def python() -> Check:
     """The interpreter is new enough."""
     found = f"{sys.version_info.major}.{sys.version_info.minor} at {sys.executable}"
     ok = sys.version_info >= OLDEST_PYTHON
-    return Check("python", "ok" if ok else "failed", found, "install Python 3.11 or 3.12; make")
+    return Check("python", "ok" if ok else "failed", found, mend.python())
 
 
 def packages(robot: RobotConfig) -> Check:
@@ -44,7 +45,8 @@ def packages(robot: RobotConfig) -> Check:
     missing = [name for name in wanted if not _version(name)]
     missing += [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
-        return Check("packages", "failed", f"missing: {', '.join(missing)}", "make")
+        command = mend.ros() if missing == ["rclpy"] else mend.install()
+        return Check("packages", "failed", f"missing: {', '.join(missing)}", command)
     return Check("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in wanted))
 
 
@@ -69,7 +71,7 @@ def messages() -> Check:
     """The project's own messages have been built."""
     spec = importlib.util.find_spec("njf_msgs")
     if spec is None or spec.origin is None:
-        return Check("njf_msgs", "failed", "not built", "make   # on a robot PC: colcon build")
+        return Check("njf_msgs", "failed", "not built", mend.messages())
     return Check("njf_msgs", "ok", str(Path(spec.origin).parent))
 
 
@@ -83,37 +85,16 @@ def dds_profile() -> Check:
     return Check("dds profile", "ok", str(path))
 
 
-def checkpoint(path: Path, robot: RobotConfig) -> Check:
-    """The model file is readable, made for this robot, and fits the code's networks."""
-    from njf_control.jacobian import load_jacobian
-    from njf_perception.checkpoint import load_checkpoint
-
-    mend = f"make train-{robot.name}"
-    try:
-        loaded = load_checkpoint(path)
-        loaded.require(robot.name, robot.channel_names)
-        load_jacobian(loaded, loaded.scene_model())
-    except CheckpointError as error:
-        return Check("checkpoint", "failed", str(error), mend)
-    except RuntimeError as error:  # torch: other layers than the code's
-        detail = f"{path} does not fit this version's networks: {str(error).splitlines()[0]}"
-        return Check("checkpoint", "failed", detail, mend)
-    detail = f"{path} ({loaded.content_id}) fits robot {robot.name}"
-    if loaded.reference is None:
-        lack = "but has no reference view: a camera that was bumped goes unnoticed"
-        return Check("checkpoint", "note", f"{detail}, {lack}")
-    return Check("checkpoint", "ok", f"{detail}, with its reference view")
-
-
 def dds_round_trip() -> Check:
     """A message of our own goes out and comes back through DDS."""
-    mend = "unset ROS_DOMAIN_ID FASTRTPS_DEFAULT_PROFILES_FILE; rm /dev/shm/fastrtps_*; make"
     try:
         from njf_bringup.nodes.round_trip import round_trip_ms
 
         times_ms = round_trip_ms()
-    except (ImportError, NjfError) as error:
-        return Check("dds round trip", "failed", str(error), mend)
+    except (NjfError, RuntimeError) as error:  # RuntimeError: rcl's
+        left = "rm -f /dev/shm/fastrtps_*"
+        command = f"unset ROS_DOMAIN_ID FASTRTPS_DEFAULT_PROFILES_FILE; {left}; njf doctor"
+        return Check("dds round trip", "failed", str(error), command)
     return Check("dds round trip", "ok", f"{times_ms:.1f} ms for one VGA image (median of 20)")
 
 
