@@ -67,7 +67,8 @@ class ControlLoop:
         self._driver = driver
         self._clock = clock
         self._active = False
-        self._unconfirmed = False  # the safe state was asked for, and nobody knows if it is reached
+        self._unconfirmed = ""  # what may still be on, though the safe state was asked for
+        self._is_taken_over = False  # driven, or made safe, since the device was connected
         self._lock = threading.RLock()
         self._last_cycle_s = self._last_answer_s = 0.0
 
@@ -84,7 +85,7 @@ class ControlLoop:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What the driver has to say about its hardware."""
-        return self._driver.notices
+        return tuple(n for n in self._driver.notices if not (n.passes and self._is_taken_over))
 
     @property
     def health_limits(self) -> Mapping[str, tuple[float, float]]:
@@ -97,6 +98,7 @@ class ControlLoop:
         Raises:
             NjfError: see `RobotDriver.connect`.
         """
+        self._is_taken_over = False
         self._driver.connect()
 
     def activate(self) -> None:
@@ -109,7 +111,7 @@ class ControlLoop:
         with self._lock:
             self._driver.connect()
             self.gate.check_start(self._driver.read().position)
-            self._active, self._unconfirmed = True, False  # from here on a failure is made safe
+            self._active = True  # from here on a failure must reach the safe state
             try:
                 self.state = self._driver.activate()
                 self.gate.activate(self.state.position)
@@ -118,6 +120,7 @@ class ControlLoop:
                 if trouble:
                     raise RobotFaultError(f"{error} {trouble}") from error
                 raise
+            self._unconfirmed, self._is_taken_over = "", True
             self.writers.release()
             self.times.pause()
             self._last_cycle_s = self._last_answer_s = self.state.stamp_s
@@ -175,12 +178,14 @@ class ControlLoop:
             self._active = False
             self.times.pause()
             self.gate.deactivate()
+            self._unconfirmed = "The actuators may still be on."
             try:
                 self._driver.deactivate()
             except NjfError as error:
-                self._unconfirmed = True
+                self._unconfirmed = str(error)
                 self.gate.fault(str(error))
                 return str(error)
+            self._unconfirmed, self._is_taken_over = "", True
             return ""
 
     def close(self) -> str:
@@ -194,12 +199,12 @@ class ControlLoop:
             return trouble
 
     def _make_safe_again(self) -> str:
-        self._unconfirmed = False
         try:
-            self._driver.connect()
+            self._driver.reopen()
             self._driver.deactivate()
         except NjfError as error:
-            return str(error)
+            return f"{self._unconfirmed} It was tried again: {error}"
+        self._unconfirmed, self._is_taken_over = "", True
         self.gate.deactivate()
         return ""
 

@@ -1,10 +1,12 @@
 """The Allegro hand's driver against the fake hand, byte for byte, in real time."""
 
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import can
 import numpy as np
 import pytest
 import yaml
@@ -337,6 +339,15 @@ def test_a_port_without_interface_is_refused(port):
 def test_an_unknown_interface_is_refused():
     with pytest.raises(ConfigError, match="pigeon"):
         CanBus("pigeon:can0").open()
+
+
+def test_an_adapter_that_vanishes_while_it_is_opened_is_told(monkeypatch):
+    def vanish(*_, **__):
+        raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr(can, "Bus", vanish)
+    with pytest.raises(DeviceNotConnectedError, match="cannot open serial:/dev/ttyACM0"):
+        CanBus("serial:/dev/ttyACM0").open()
 
 
 def test_a_missing_interface_names_the_line_that_mends_it():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from njf_control.control_loop import SILENCE_IS_FAULT_S, ControlLoop, RobotFaultError
-from njf_control.drivers.base import NoAnswerError, RobotDriver, RobotState
+from njf_control.drivers.base import NoAnswerError, Notice, RobotDriver, RobotState
 from njf_control.drivers.dry_run import DryRunDriver
 from njf_control.robot import load_robot
 from njf_control.safety import GateState, SafetyGate
-from njf_perception.errors import CommandRejectedError, DeviceNotConnectedError, NjfError
+from njf_perception.errors import CommandRejectedError, DeviceNotConnectedError
 
 ROBOT = load_robot(Path(__file__).parents[3] / "config/robots/finger.yaml")
 
@@ -18,9 +18,11 @@ ROBOT = load_robot(Path(__file__).parents[3] / "config/robots/finger.yaml")
 class ScriptedDriver(RobotDriver):
     """Remembers its calls; `fails` holds exceptions to raise by the name of the method."""
 
+    notices: tuple[Notice, ...] = ()
+
     def __init__(self):
         self.calls: list[str] = []
-        self.fails: dict[str, NjfError] = {}
+        self.fails: dict[str, Exception] = {}
         self.position = np.zeros(3)
         self.alarms: tuple[str, ...] = ()
         self.now_s = 0.0
@@ -36,6 +38,9 @@ class ScriptedDriver(RobotDriver):
 
     def connect(self):
         self._called("connect")
+
+    def reopen(self):
+        self._called("reopen")
 
     def activate(self):
         self._called("activate")
@@ -64,7 +69,7 @@ def driver() -> ScriptedDriver:
 
 @pytest.fixture
 def loop(driver) -> ControlLoop:
-    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02, clock=lambda: 0.0)
     loop.connect()
     loop.activate()
     driver.calls.clear()
@@ -242,7 +247,7 @@ def test_a_safe_state_that_nobody_confirmed_is_tried_again_at_the_end(loop, driv
     driver.fails.clear()  # plugged in again
     driver.calls.clear()
     assert loop.close() == ""
-    assert driver.calls == ["connect", "deactivate", "close"]
+    assert driver.calls == ["reopen", "deactivate", "close"]
     assert loop.gate.state == GateState.INACTIVE
     driver.calls.clear()
     assert loop.close() == "" and driver.calls == ["close"]
@@ -251,9 +256,33 @@ def test_a_safe_state_that_nobody_confirmed_is_tried_again_at_the_end(loop, driv
 def test_a_safe_state_that_is_not_confirmed_at_the_end_either_is_told(loop, driver):
     driver.fails["deactivate"] = DeviceNotConnectedError("torque may still be ON")
     assert "still be ON" in loop.make_safe()
-    assert "still be ON" in loop.close()
+    driver.fails["reopen"] = DeviceNotConnectedError("cannot open the port")
+    assert loop.close() == "torque may still be ON It was tried again: cannot open the port"
     assert loop.gate.state == GateState.FAULT
-    assert loop.close() == "", "told"
+    driver.fails.clear()
+    assert loop.close() == "" and loop.gate.state == GateState.INACTIVE, "at last"
+
+
+def test_a_mistake_in_a_drivers_way_to_the_safe_state_does_not_keep_from_another_try(loop, driver):
+    driver.fails["deactivate"] = ZeroDivisionError("a mistake")
+    with pytest.raises(ZeroDivisionError):
+        loop.make_safe()
+    driver.fails.clear()
+    assert loop.close() == "" and "deactivate" in driver.calls
+
+
+def test_what_is_true_until_the_robot_is_driven_is_told_until_then(driver):
+    passing, lasting = Notice("torque", "is on already", passes=True), Notice("watchdog", "none")
+    driver.notices = (passing, lasting)
+    loop = ControlLoop(driver, SafetyGate(ROBOT, 50.0, 0.1), 0.02)
+    loop.connect()
+    assert loop.notices == (passing, lasting)
+    loop.activate()
+    assert loop.notices == (lasting,)
+    loop.make_safe()
+    assert loop.notices == (lasting,)
+    loop.connect()
+    assert loop.notices == (passing, lasting)
 
 
 def test_a_failed_activation_says_what_may_still_be_on(driver):

@@ -138,7 +138,7 @@ def test_a_killed_driver_leaves_the_servos_holding_and_the_next_one_takes_over(
     node_process()
     wait_until(lambda: probe.lifecycle() == "unconfigured", 60.0)
     assert probe.change("configure")
-    wait_until(lambda: "ON from an earlier" in probe.statuses["driver: joint_0 torque"].message)
+    wait_until(lambda: "torque ON already" in probe.statuses["driver: joint_0 torque"].message)
     assert probe.statuses["driver: joint_0 torque"].level == DiagnosticStatus.WARN
     assert probe.change("activate")
     np.testing.assert_allclose(bench.positions(), held, atol=0.003)

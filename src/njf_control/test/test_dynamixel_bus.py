@@ -8,7 +8,11 @@ import pytest
 import serial
 
 from njf_control.drivers.base import NoAnswerError
-from njf_control.drivers.dynamixel.bus import DynamixelBus, ServoRefusedError
+from njf_control.drivers.dynamixel.bus import (
+    DynamixelBus,
+    ServoRefusedError,
+    SpeedRefusedError,
+)
 from njf_control.drivers.dynamixel.models import XL320
 from njf_perception.errors import DeviceNotConnectedError
 
@@ -34,13 +38,18 @@ def test_a_port_that_vanishes_while_it_is_opened_is_told(monkeypatch, error):
 
 
 def test_a_speed_that_the_adapter_cannot_do_is_told(bus, monkeypatch):
-    def refuse(port, baud):
-        raise ValueError("Failed to set custom baud rate")
+    original = serial.Serial.baudrate
 
-    monkeypatch.setattr(serial.Serial, "baudrate", property(lambda port: 1_000_000, refuse))
-    refused = pytest.raises(DeviceNotConnectedError, match="cannot do 250000 bit/s")
+    def refuse(port, baud):
+        if baud == 250_000:
+            raise ValueError("Failed to set custom baud rate")
+        original.__set__(port, baud)
+
+    monkeypatch.setattr(serial.Serial, "baudrate", property(original.fget, refuse))
+    refused = pytest.raises(SpeedRefusedError, match="cannot do 250000 bit/s")
     with refused, bus.at_baud(250_000):
         pass
+    assert bus.ping(2) == 350, "at the old speed"
 
 
 def test_ping_and_scan_find_the_servos(bus):

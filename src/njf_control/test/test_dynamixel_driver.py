@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import serial
 
 from njf_control.drivers.base import NoAnswerError
 from njf_control.drivers.dry_run import DryRunDriver
@@ -103,6 +104,31 @@ def test_a_silent_servo_does_not_keep_the_others_in_torque(driver, bench):
     with pytest.raises(DeviceNotConnectedError, match="joint_0"):
         driver.deactivate()
     assert bench.torque_is_off, "the silent one heard the broadcast, too"
+
+
+def test_a_robot_that_is_not_all_there_any_more_lets_go_all_the_same(driver, bench):
+    driver.connect()
+    driver.activate()
+    driver.close()  # as where the adapter was lost
+    bench.servos[0].faults.mute = True
+    driver.reopen()
+    with pytest.raises(DeviceNotConnectedError, match="may still be ON at joint_0:"):
+        driver.deactivate()
+    assert bench.torque_is_off, "it hears, though it does not answer"
+
+
+def test_speeds_that_the_adapter_refuses_do_not_hide_who_is_silent(driver, bench, monkeypatch):
+    original = serial.Serial.baudrate
+
+    def refuse(port, baud):
+        if baud != 1_000_000:
+            raise ValueError("Failed to set custom baud rate")
+        original.__set__(port, baud)
+
+    bench.servos[1].faults.mute = True
+    monkeypatch.setattr(serial.Serial, "baudrate", property(original.fget, refuse))
+    with pytest.raises(DeviceNotConnectedError, match="joint_1 .* does not answer"):
+        driver.connect()
 
 
 def test_leaving_the_context_is_safe_also_after_an_exception(bench, finger):

@@ -38,6 +38,7 @@ class Notice:
     name: str  # what it is about, such as `communication time-out`
     text: str
     is_warning: bool = False
+    passes: bool = False  # true only until the robot is driven, or was made safe
 
 
 class RobotDriver(ABC):
@@ -57,6 +58,16 @@ class RobotDriver(ABC):
             DeviceNotConnectedError: the device or a motor does not answer.
             ConfigError: something else than the configured robot answers.
         """
+
+    def reopen(self) -> None:
+        """Open the link anew for `deactivate`, with no more checks than that needs.
+
+        A robot that is not all there any more, or stands where it should not, has to let go, too.
+
+        Raises:
+            NjfError: the link cannot be opened.
+        """
+        self.connect()
 
     @abstractmethod
     def activate(self) -> RobotState:

@@ -165,7 +165,7 @@ def test_a_single_late_answer_is_only_counted(pressed, bench, wait_until):
 def test_a_terminal_that_takes_no_set_points_is_a_fault_and_vents_once_it_does(
     pressed, bench, wait_until
 ):
-    bench.device.faults.busy_writes = 1_000_000
+    bench.device.faults.busy_writes, bench.device.faults.off_holds_air = 1_000_000, True
     wait_until(lambda: pressed.state == SafetyState.FAULT)
     assert "too busy for writing" in pressed.safety[-1].reason
     assert "may still be under pressure" in pressed.safety[-1].reason and not bench.is_vented

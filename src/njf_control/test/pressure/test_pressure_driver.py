@@ -121,6 +121,17 @@ def test_a_terminal_that_is_busy_is_asked_again_to_vent(active, bench, wait_unti
     assert bench.is_vented and bench.device.faults.busy_writes == 0
 
 
+@pytest.mark.parametrize("bench", ["terminal_bench"], indirect=True)
+def test_a_terminal_that_is_reached_again_vents_before_it_is_off(active, bench, wait_until, near):
+    active.send(SOME)
+    wait_until(lambda: near(bench.pressure_pa, SOME))
+    bench.device.faults.off_holds_air = True
+    active.close()
+    active.reopen()
+    active.deactivate()
+    assert bench.is_vented
+
+
 def test_a_missed_measurement_does_not_shut_the_air_in(
     active, bench, wait_until, near, monkeypatch
 ):

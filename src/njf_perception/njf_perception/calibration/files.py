@@ -139,7 +139,7 @@ def refuse_unwritable(folder: Path) -> None:
         DataError: the folder cannot be made, or nothing can be written to it.
     """
     lineage = (folder.absolute(), *folder.absolute().parents)
-    there = next(path for path in lineage if path.exists())
+    there = next(path for path in lineage if os.path.exists(path))  # Path's raises where denied
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         raise DataError(
             f"{folder} cannot be written: {there} is no folder that one may write to. Give another "

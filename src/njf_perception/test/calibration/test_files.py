@@ -1,5 +1,6 @@
 """Files of a calibration: what is written reads back, whole or not at all."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,18 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pa
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DataError, match=r"out cannot be written: .*file is no folder.*--out"):
         refuse_unwritable(tmp_path / "file" / "out")
+
+
+def test_a_folder_that_one_may_not_even_look_into_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> bool:  # what it does for a user who is not root
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", denied)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(DataError, match="cannot be written: .* is no folder that one may write to"):
+        refuse_unwritable(tmp_path / "new")
 
 
 def test_names_that_are_taken_are_numbered(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class TerminalFaults:
     answer_delay_s: float = 0.0
     exception: int = 0  # answer every request with this Modbus exception code
     busy_writes: int = 0  # refuse so many writes, as one who is busy, then take them again
+    off_holds_air: bool = False  # a slot that is off shuts the air in, instead of letting it out
     refused: set[int] = field(default_factory=set)  # addresses from which it takes no write
     never_running: set[int] = field(default_factory=set)  # slots whose app does not start
     never_off: bool = False
@@ -90,7 +91,11 @@ class Terminal:
         silent = self._heard_s is not None and self.timeout_ms
         if silent and now_s - (self._heard_s or 0.0) > self.timeout_ms / 1000.0:
             self._give_up()
-        self.chambers.update(now_s, [self._setpoint(output) for output in self._outputs])
+        setpoints = [self._setpoint(output) for output in self._outputs]
+        if self.faults.off_holds_air:
+            held = zip(setpoints, self.chambers.pressure_pa, strict=True)
+            setpoints = [now if setpoint is None else setpoint for setpoint, now in held]
+        self.chambers.update(now_s, setpoints)
 
     def _give_up(self) -> None:
         self._heard_s = None

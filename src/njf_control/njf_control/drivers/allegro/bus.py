@@ -6,6 +6,7 @@ The adapter is whatever python-can knows that has a file descriptor: on a robot 
 
 import select
 import struct
+import termios
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class CanBus:
                 f"port {self._port}: {error}. Expected an interface of python-can that has a file "
                 "descriptor, such as socketcan:can0."
             ) from None
-        except (can.CanError, OSError, ValueError) as error:
+        except (can.CanError, OSError, ValueError, termios.error) as error:
             self.close()
             raise self._lost(f"cannot open {interface}:{channel}: {error}") from None
         for _ in range(_MOST_FLUSHED):
@@ -78,7 +79,7 @@ class CanBus:
         """Close the adapter; harmless when it is closed or gone."""
         bus, self._bus = self._bus, None
         if bus is not None:
-            with suppress(can.CanError, OSError):
+            with suppress(can.CanError, OSError, termios.error):
                 bus.shutdown()
 
     @property

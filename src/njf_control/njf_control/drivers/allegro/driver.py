@@ -89,6 +89,11 @@ class AllegroDriver(RobotDriver):
             self.close()
             raise
 
+    def reopen(self) -> None:
+        """Open the bus anew and listen; asks the hand for nothing."""
+        self.close()
+        self._listen()
+
     def activate(self) -> RobotState:
         """Zero torque, SERVO_ON, then hold the measured positions with a torque that ramps up."""
         state = self.read()

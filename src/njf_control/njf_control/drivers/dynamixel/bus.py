@@ -32,6 +32,10 @@ class ServoRefusedError(NjfError):
     """A servo answered that it will not do what was asked."""
 
 
+class SpeedRefusedError(DeviceNotConnectedError):
+    """The adapter cannot be set to this speed."""
+
+
 @dataclass
 class BusStatistics:
     """Counts since the bus object was made."""
@@ -124,11 +128,12 @@ class DynamixelBus:
         """Talk at another speed for a while, with few attempts per request.
 
         Raises:
-            DeviceNotConnectedError: the port is gone, or cannot be that fast.
+            DeviceNotConnectedError: the port is gone.
+            SpeedRefusedError: it cannot be that fast.
         """
         with self._attempts(1 + _RETRIES_ELSEWHERE):
-            self._set_baud(baud)
             try:
+                self._set_baud(baud)
                 yield
             finally:
                 self._set_baud(self._baud)
@@ -153,7 +158,7 @@ class DynamixelBus:
             try:
                 port.baudrate = baud
             except ValueError as error:  # how pyserial says that the adapter cannot
-                raise DeviceNotConnectedError(
+                raise SpeedRefusedError(
                     f"{self.port} cannot do {baud} bit/s ({error}). Use another adapter or speed."
                 ) from None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from njf_control.drivers.base import NoAnswerError, Notice
-from njf_control.drivers.dynamixel.bus import DynamixelBus
+from njf_control.drivers.dynamixel.bus import DynamixelBus, SpeedRefusedError
 from njf_control.drivers.dynamixel.models import WATCHDOG_TRIPPED, model_name
 from njf_control.drivers.dynamixel.motor import Motor
 from njf_control.drivers.dynamixel.tables import ControlTable, Setting
@@ -96,7 +96,7 @@ def _baud_where_it_answers(bus: DynamixelBus, table: ControlTable, motor: Motor)
     """Another serial speed at which the motor answers [bit/s]; 0: at none."""
     for baud in sorted(table.baud_codes.values(), reverse=True):
         if baud != bus.baud:
-            with suppress(NoAnswerError), bus.at_baud(baud):
+            with suppress(NoAnswerError, SpeedRefusedError), bus.at_baud(baud):
                 bus.ping(motor.motor_id)
                 return baud
     return 0
@@ -145,13 +145,14 @@ def _check_turns(bus: DynamixelBus, table: ControlTable, motor: Motor) -> None:
 
 
 def _check_torque(bus: DynamixelBus, table: ControlTable, motor: Motor) -> Iterator[Notice]:
-    """Tell of torque that an earlier program left on. It stays: an arm would fall."""
+    """Tell of torque that is on before anybody asked for it. It stays: an arm would fall."""
     if bus.read(motor.motor_id, table["torque_enable"]):
         yield Notice(
             f"{motor.channel.name} torque",
-            f"{motor.name} has its torque ON from an earlier program that was killed. Activation "
-            "takes it over where it stands; deactivation then lets go",
+            f"{motor.name} has its torque ON already, from a program that was killed or before its "
+            "cable was out. Activation takes it over where it stands; deactivation then lets go",
             is_warning=True,
+            passes=True,
         )
 
 

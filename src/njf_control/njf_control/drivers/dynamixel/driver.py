@@ -96,6 +96,11 @@ class DynamixelDriver(RobotDriver):
             raise
         self._notices = tuple(notices)
 
+    def reopen(self) -> None:
+        """Open the port anew; asks no motor."""
+        self._bus.close()
+        self._bus.open()
+
     def activate(self) -> RobotState:
         """Set the goals to the measured positions, then switch torque on and see that it is on."""
         self._is_driven = False

@@ -79,7 +79,8 @@ class PressureDevice(ABC):
 def left_on(what: str) -> Notice:
     """What to tell when `what` regulates before anybody asked it to."""
     text = (
-        f"{what} regulates already: an earlier program was killed, and chambers may be under "
-        "pressure. Activation takes them over as measured; deactivation then vents"
+        f"{what} regulates already, from a program that was killed or before its cable was out: "
+        "chambers may be under pressure. Activation takes them over as measured; deactivation then "
+        "vents"
     )
-    return Notice("regulation", text, is_warning=True)
+    return Notice("regulation", text, is_warning=True, passes=True)

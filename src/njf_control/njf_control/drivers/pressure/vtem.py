@@ -58,6 +58,7 @@ class VtemTerminal(PressureDevice):
         self._slots = sorted({slot for slot, _ in self._places})
         self._link = link
         self._regulates = False
+        self._left_on: set[int] = set()  # slots that regulated before we asked
         self._notices: tuple[Notice, ...] = ()
 
     @property
@@ -74,7 +75,9 @@ class VtemTerminal(PressureDevice):
         """Connect, see that the slots' registers exist, set the communication time-out."""
         self._link.open()
         self._regulates = False
-        found = tuple(self._left_on(self._statuses()))
+        self._left_on = self._regulating(self._statuses())
+        fed = ", ".join(f"slot {slot} ({self._fed_by(slot)})" for slot in sorted(self._left_on))
+        found = (left_on(fed),) if self._left_on else ()
         self._notices = (self._set_timeout(), *found)
 
     def measure(self) -> PressureReading:
@@ -93,14 +96,18 @@ class VtemTerminal(PressureDevice):
         self._await(config.regulation_app, config.running_state, config.activation_timeout_s)
 
     def apply(self, pressure_gauge_pa: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Write set-points, rounded to 100 Pa. Nothing starts to regulate by that."""
+        """Write set-points, rounded to 100 Pa. No slot starts or ceases to regulate by that.
+
+        One that was switched off would not bring its chambers to the set-point any more.
+        """
         off = words.command_word(self._config.off_app, 0)
-        commands = self._regulation() if self._regulates else dict.fromkeys(self._slots, off)
+        on = set(self._slots) if self._regulates else self._left_on
+        commands = {slot: w if slot in on else off for slot, w in self._regulation().items()}
         return self._write(commands, pressure_gauge_pa)
 
     def disable(self) -> None:
         """Start the off app in every slot; an error that keeps one from it is acknowledged."""
-        self._regulates = False
+        self._regulates, self._left_on = False, set()
         try:
             self._switch_off()
         except DeviceNotConnectedError:
@@ -176,12 +183,9 @@ class VtemTerminal(PressureDevice):
                 )
             time.sleep(_POLL_S)
 
-    def _left_on(self, statuses: Mapping[int, SlotStatus]) -> Iterator[Notice]:
-        """Tell of slots that an earlier program left regulating."""
+    def _regulating(self, statuses: Mapping[int, SlotStatus]) -> set[int]:
         running = self._config.regulation_app, self._config.running_state
-        slots = [slot for slot, status in statuses.items() if (status.app, status.state) == running]
-        if slots:
-            yield left_on(", ".join(f"slot {slot} ({self._fed_by(slot)})" for slot in slots))
+        return {slot for slot, status in statuses.items() if (status.app, status.state) == running}
 
     def _alarms(self, statuses: Mapping[int, SlotStatus]) -> Iterator[str]:
         config = self._config
