@@ -55,7 +55,9 @@ def _choices(field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     # The keys of a section say themselves what they are by default.
-    return "" if field.is_required() or isinstance(default, BaseModel) else f"`{default}`"
+    if field.is_required() or isinstance(default, BaseModel):
+        return ""
+    return f"`{default or repr(default)}`"  # of an empty text one sees only the quotes
 
 
 if __name__ == "__main__":

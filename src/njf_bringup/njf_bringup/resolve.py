@@ -21,7 +21,7 @@ def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
     Raises:
         ConfigError: an unknown argument, a value of the wrong type or outside its choices, an
             unknown robot or an unknown ${name}; the message lists what is valid. Or a robot that
-            exists only in the simulation, without it.
+            exists only in the simulation, without it; or one that does not exist there, in it.
     """
     arguments = _arguments(graph, options)
     path = robot_file(str(arguments["robot"]))
@@ -31,6 +31,11 @@ def resolve(graph: Graph, options: Mapping[str, Value]) -> ResolvedGraph:
         raise ConfigError(
             f"robot '{robot.name}' exists only in the simulation (its driver.kind is simulated). "
             "Run it with --sim, or sim:=true."
+        )
+    if not robot.simulation.mjcf and arguments["sim"]:
+        raise ConfigError(
+            f"robot '{robot.name}' exists only as hardware (its file has no simulation.mjcf). Run "
+            "it with --hardware, or sim:=false."
         )
     values = arguments | _from_robot(robot, path, arguments)
     nodes = []

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from njf_bringup.graph import Value, load_graph
 from njf_bringup.paths import data_folder, robot_file, root
 from njf_bringup.resolve import parse_arguments, resolve, substitute
 from njf_bringup.up import running
+from njf_control.robot import load_robot
 from njf_perception.errors import ConfigError
+from njf_sim.model_file import compile_model
 
 
 def names(**options: Value) -> list[str]:
@@ -65,6 +68,19 @@ def test_a_simulated_robot_runs_with_its_simulator_only() -> None:
     assert simulator.parameters["port_link"] == driver.parameters["port"]
     with pytest.raises(ConfigError, match="'pointer' exists only in the simulation.*--sim"):
         resolve(load_graph(), pointer | {"sim": False})
+
+
+def test_a_robot_without_a_model_runs_on_its_hardware_only(tmp_path: Path) -> None:
+    content = yaml.safe_load(robot_file("poppy").read_text())
+    del content["simulation"]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match="'poppy' exists only as hardware.*--hardware"):
+        resolve(load_graph(), {"robot": str(path)})
+    nodes = resolve(load_graph(), {"robot": str(path), "sim": False, "task": "none"}).nodes
+    assert "driver" in [node.name for node in nodes]
+    with pytest.raises(ConfigError, match="no simulation.mjcf, so there is nothing to simulate"):
+        compile_model(load_robot(path))
 
 
 def test_a_robot_file_anywhere_is_a_robot(tmp_path: Path) -> None:

@@ -161,10 +161,12 @@ def test_the_run_ends_with_the_node_that_ends_it(make_graph) -> None:
         assert supervisor.processes["other"].exit_code is None
 
 
-def test_deaf_node_is_killed_within_5_s(make_graph) -> None:
-    with Supervisor(make_graph(plain("deaf", deaf=True)), RosLifecycle) as supervisor:
+def test_deaf_node_is_killed_within_5_s(tmp_path: Path, make_graph, wait_until) -> None:
+    deaf = tmp_path / "deaf"
+    graph = make_graph(plain("deaf", deaf=True, port=str(deaf)))
+    with Supervisor(graph, RosLifecycle) as supervisor:
         process = supervisor.processes["deaf"]
-        time.sleep(3.0)  # until it has made itself deaf
+        wait_until(deaf.exists)
         begin = time.monotonic()
     assert time.monotonic() - begin < 5.0
     assert process.exit_code == -signal.SIGKILL

@@ -133,7 +133,9 @@ class RobotConfig(Config):
     driver: DriverConfig = Field(description="the hardware behind the channels, or its lack")
     safety: SafetyConfig = Field(description="what the gate before the hardware allows")
     cameras: list[CameraConfig] = Field(description="the rig; one camera has the role control")
-    simulation: SimulationConfig = Field(description="the simulated stand-in of the robot")
+    simulation: SimulationConfig = Field(
+        default=SimulationConfig(), description="the simulated stand-in of the robot, if any"
+    )
     rest_s: float = Field(
         default=0.0,
         ge=0,
@@ -153,6 +155,8 @@ class RobotConfig(Config):
         for what, names in (("channel", self.channel_names), ("camera", self.camera_names)):
             if len(set(names)) != len(names) or not names:
                 raise ValueError(f"{what} names must be unique and at least one: {names}")
+        if self.driver.kind == "simulated" and not self.simulation.mjcf:
+            raise ValueError("driver.kind is simulated, so simulation.mjcf has to name a model")
         if held := sorted(set(self.simulation.hold) & set(self.channel_names)):
             raise ValueError(f"simulation.hold fixes {held}, which are channels: name either once")
         if not (np.array(self.workspace_min_m) < self.workspace_max_m).all():

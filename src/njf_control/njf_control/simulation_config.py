@@ -1,4 +1,7 @@
-"""What the simulated stand-in of a robot is made of: an MJCF file and what is added to it."""
+"""What the simulated stand-in of a robot is made of: an MJCF file and what is added to it.
+
+A robot that is there needs none: nothing is ever asked of a model but to stand in for hardware.
+"""
 
 from typing import Annotated
 
@@ -87,8 +90,10 @@ class SimulationConfig(Config):
     """The simulated stand-in of the robot."""
 
     mjcf: str = Field(
+        default="",
         description="MJCF file: beside the robot's file, or in njf_sim/models; or "
-        "`menagerie:<robot>` or `menagerie:<robot>/<model>` from MuJoCo Menagerie"
+        "`menagerie:<robot>` or `menagerie:<robot>/<model>` from MuJoCo Menagerie; empty: there is "
+        "no stand-in, only hardware",
     )
     add: AdditionsConfig = Field(default=AdditionsConfig(), description="what the MJCF file lacks")
     tips: list[str] = Field(

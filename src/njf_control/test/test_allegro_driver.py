@@ -88,7 +88,7 @@ def test_the_thumb_is_the_last_finger_on_the_wire(active, hand, hand_bench, wait
 def test_a_channel_is_no_faster_than_its_max_rate_however_far_its_set_point(hand_bench, wait_until):
     """The node may run slower than the robot's file says, and its steps are larger then."""
     channels = [
-        channel.model_copy(update={"max_rate": 0.25 if channel.name == "thj2" else 2.5})
+        channel.model_copy(update={"max_rate": 0.12 if channel.name == "thj2" else 2.5})
         for channel in hand_bench.robot.channels
     ]
     robot = patient(hand_bench.robot).model_copy(update={"channels": channels})
@@ -98,7 +98,7 @@ def test_a_channel_is_no_faster_than_its_max_rate_however_far_its_set_point(hand
         began_s = time.monotonic()
         driver.send(np.full(16, 0.3))
         wait_until(lambda: hand_bench.hand.joints.position[14] > 0.28)
-        assert time.monotonic() - began_s > 0.6, "0.18 rad at 0.25 rad/s, and a little overshoot"
+        assert time.monotonic() - began_s > 0.6, "0.18 rad at 0.12 rad/s, and a little overshoot"
 
 
 def test_channels_in_another_order_still_find_their_joints(hand_bench):
@@ -192,12 +192,13 @@ def test_silence_means_zero_torque_and_torque_returns_with_the_reports(
     active, hand, hand_bench, wait_until
 ):
     torque_is_latched(active, hand, wait_until)
+    before = active.statistics["stale_feedback"]
     hand.faults.silent = True
     wait_until(lambda: not hand.torque.any())
     assert hand.servo_on
     with pytest.raises(NoAnswerError, match="no complete set of positions"):
         wait_until(lambda: active.read() is None)
-    assert active.statistics["stale_feedback"] == 1
+    assert active.statistics["stale_feedback"] == before + 1
     hand.faults.silent = False
     wait_until(lambda: hand.torque[5] > 50)
 
@@ -268,8 +269,8 @@ def test_a_bus_that_comes_back_switches_the_servos_off(active, hand, hand_bench,
     hand.faults.bus_off = True
     with pytest.raises(DeviceNotConnectedError, match="BUS-OFF"):
         wait_until(lambda: active.read() is None)
-    later(0.15, lambda: setattr(hand.faults, "bus_off", False))
     assert hand.servo_on and hand.torque[5] > 50
+    later(0.15, lambda: setattr(hand.faults, "bus_off", False))
     active.deactivate()
     assert hand_bench.is_limp
 

@@ -186,6 +186,8 @@ def test_estop_latches_until_reset(active, bench, wait_until):
     assert active.call("estop", reason="hand in the way").success
     wait_until(lambda: active.state == SafetyState.ESTOP)
     assert "hand in the way" in active.safety[-1].reason
+    stopped_ns = stamp_to_ns(active.safety[-1].header.stamp)
+    wait_until(lambda: stamp_to_ns(active.applied[-1].header.stamp) > stopped_ns)
     held = active.applied[-1].applied
     active.setpoint = (START - 0.8).tolist()
     seen = len(active.applied)

@@ -83,7 +83,7 @@ def test_a_silent_hand_has_no_torque_at_once_and_is_a_fault_a_second_later(
     assert "Check its power" in reason and "activate again" in reason
     wait_until(lambda: hand_bench.is_limp)
     fault = next(msg for msg in active.safety if msg.state == SafetyState.FAULT)
-    assert stamp_to_ns(fault.header.stamp) - silent_ns > 0.9e9
+    assert stamp_to_ns(fault.header.stamp) - silent_ns > 0.7e9  # the last report was before that
 
 
 @pytest.mark.parametrize("fault", ["half_cycle", "wrong_length"])

@@ -48,6 +48,16 @@ def test_a_robot_that_contradicts_itself_is_refused(
         load_robot(path)
 
 
+def test_a_robot_that_is_neither_there_nor_simulated_is_refused(tmp_path: Path) -> None:
+    content = yaml.safe_load(FINGER.read_text())
+    content["driver"] = {"kind": "simulated", "rate_hz": 50.0}
+    del content["simulation"]
+    path = tmp_path / "robot.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match="simulation.mjcf has to name a model"):
+        load_robot(path)
+
+
 def test_a_gate_too_slow_for_its_watchdog_is_refused() -> None:
     robot = load_robot(FINGER)
     with pytest.raises(ConfigError, match="expected at least 20 Hz"):

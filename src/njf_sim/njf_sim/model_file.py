@@ -48,6 +48,11 @@ def model_file(mjcf: str) -> Path:
     Raises:
         ConfigError: there is no such file.
     """
+    if not mjcf:
+        raise ConfigError(
+            "the robot's file has no simulation.mjcf, so there is nothing to simulate. Run it with "
+            "--hardware, or name an MJCF file there: docs/adding_a_robot.md."
+        )
     if mjcf.startswith(PREFIX):
         return menagerie_file(mjcf)
     path = Path(mjcf)

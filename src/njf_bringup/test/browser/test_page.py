@@ -228,16 +228,18 @@ def test_the_page_shows_the_robot(page: Any) -> None:
     assert picture_of(page, "scene").std() > 5
 
 
-def test_sliders_move_the_picture(page: Any) -> None:
+def test_sliders_move_the_picture(page: Any, wait_until: Callable[..., None]) -> None:
     scene, arrows = picture_of(page, "scene"), page.get_by_test_id("camera").locator("svg path")
     assert arrows.count() == 0
     box = page.get_by_test_id("slider_joint_0").bounding_box()
     page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
     arrows.nth(5).wait_for(state="attached")
-    page.wait_for_timeout(1000)
-    moved = picture_of(page, "scene")
-    changed = (np.abs(moved - scene).max(axis=2) > 40).mean()
-    assert changed > 0.005  # of the scene's pixels
+
+    def has_moved() -> bool:
+        changed = np.abs(picture_of(page, "scene") - scene).max(axis=2) > 40
+        return changed.mean() > 0.005  # of the scene's pixels
+
+    wait_until(has_moved, 60.0)
     page.get_by_test_id("zero").click()
     arrows.first.wait_for(state="detached")
 

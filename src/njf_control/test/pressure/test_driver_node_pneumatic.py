@@ -170,6 +170,7 @@ def test_a_terminal_that_takes_no_set_points_is_a_fault_and_vents_once_it_does(
     assert "too busy for writing" in pressed.safety[-1].reason
     assert "may still be under pressure" in pressed.safety[-1].reason and not bench.is_vented
     wait_until(lambda: pressed.lifecycle() == "inactive")
+    bench.device.terminal.timeout_ms = 0  # it would shut the air in for good
     bench.device.faults.busy_writes = 0
     assert pressed.change("cleanup")
     assert bench.is_vented

@@ -12,9 +12,14 @@ from njf_perception.errors import ConfigError, DeviceNotConnectedError, NjfError
 SOME = np.array([10e3, 20e3, 30e3, 40e3, 50e3])
 
 
+def patient_driver(bench):
+    """A driver to which a computer that stands still for a moment is no missed answer."""
+    return make_driver(bench.changed(reply_timeout_s=2.0), bench.port)
+
+
 @pytest.fixture
 def driver(bench):
-    driver = make_driver(bench.robot, bench.port)
+    driver = patient_driver(bench)
     yield driver
     driver.close()
 
@@ -68,7 +73,7 @@ def test_a_set_point_that_is_not_finite_never_leaves(active, bench, value):
 def test_outputs_that_an_earlier_program_left_on_are_told(active, bench):
     active.send(SOME)
     active.close()
-    follower = make_driver(bench.robot, bench.port)
+    follower = patient_driver(bench)
     follower.connect()
     _, notice = follower.notices
     assert notice.is_warning and "regulates already" in notice.text
@@ -92,7 +97,7 @@ def test_deactivation_vents_and_switches_off(active, bench, wait_until, near):
 def test_leaving_the_context_vents_also_after_an_exception(bench, wait_until, near):
     with (
         pytest.raises(RuntimeError, match="mistake"),
-        make_driver(bench.robot, bench.port) as driver,
+        patient_driver(bench) as driver,
     ):
         driver.activate()
         driver.send(SOME)
@@ -155,7 +160,7 @@ def test_a_slot_that_takes_nothing_does_not_keep_the_others_from_venting(bench, 
     bench.unplug()
     bench.robot = bench.changed(outputs=outputs)
     bench.plug()
-    driver = make_driver(bench.robot, bench.port)
+    driver = patient_driver(bench)
     driver.connect()
     driver.activate()
     driver.send(SOME)
@@ -188,7 +193,7 @@ def test_a_map_of_outputs_is_obeyed(bench, wait_until, near):
     bench.unplug()
     bench.robot = bench.changed(outputs=outputs)
     bench.plug()
-    driver = make_driver(bench.robot, bench.port)
+    driver = patient_driver(bench)
     driver.connect()
     driver.activate()
     driver.send(SOME)

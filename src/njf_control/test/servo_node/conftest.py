@@ -11,7 +11,6 @@ import pytest
 import torch
 from action_msgs.msg import GoalStatus
 from lifecycle_msgs.srv import ChangeState
-from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -34,6 +33,7 @@ from njf_perception.checkpoint import (
 )
 from njf_perception.encoder import EncoderConfig
 from njf_perception.field import FieldConfig
+from njf_perception.nodes.action_client import ThreadSafeActionClient
 from njf_perception.nodes.conversions import (
     camera_info_msg,
     image_to_msg,
@@ -114,7 +114,7 @@ class World(Node):
         self._safety = self.create_publisher(SafetyState, "safety_state", latched)
         self.commands: list[Command] = []
         self.create_subscription(Command, "command", self.commands.append, 10)
-        self.client = ActionClient(self, VisualServo, "visual_servo")
+        self.client = ThreadSafeActionClient(self, VisualServo, "visual_servo")
         self.transition = self.create_client(ChangeState, "jacobian_field/change_state")
         self.feedback: list[VisualServo.Feedback] = []
         self.channel_names = ROBOT.channel_names
