@@ -67,7 +67,7 @@ class StallWatch:
             self.longest_s = max(self.longest_s, last_s - before_s - period_s)
 
 
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Repeat a failed test if the machine stood still meanwhile: it says nothing.
 
     Watchdogs and deadlines do what they must when nothing runs for half a second, and then a test

@@ -1,6 +1,7 @@
 """What a run of `njf calibrate` was asked for."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,18 +22,18 @@ class Request:
     """
 
     board: Board
-    board_file: Path | None
-    folder: Path | None
-    bag: Path | None
-    live: list[str]
-    camera_info: Path | None
-    intrinsics: bool
-    poses: bool
-    rest: str | None
-    skip: list[str]
-    limits: Limits
     out: Path
-    overwrite: bool
+    board_file: Path | None = None
+    folder: Path | None = None
+    bag: Path | None = None
+    live: Sequence[str] = ()
+    camera_info: Path | None = None
+    intrinsics: bool = False
+    poses: bool = True
+    rest: str | None = None
+    skip: Sequence[str] = ()
+    limits: Limits = Limits()
+    overwrite: bool = False
 
     @property
     def lens_files(self) -> bool:

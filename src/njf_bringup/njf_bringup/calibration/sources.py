@@ -95,7 +95,7 @@ def from_bag(board: Board, path: Path, find_lenses: bool, check: Check) -> Gathe
 
 
 def from_topics(
-    board: Board, cameras: list[str], find_lenses: bool, check: Check, saved: Path
+    board: Board, cameras: Sequence[str], find_lenses: bool, check: Check, saved: Path
 ) -> Gathered:
     """Views of the times at which the board stands still, until Ctrl-C.
 

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from njf_bringup.doctor.ros_parameters import parameters_of
 from njf_bringup.graph import NodeSpec
-from njf_perception.cameras.device_config import DeviceConfig
+from njf_perception.cameras.uvc import UvcConfig
 from njf_perception.config import Config, parse_config
 
+_NODE = UvcConfig()  # what a camera node asks of its device when nobody says otherwise
 _UNSET = ("", -1)  # how a flat parameter says that it is not set
 
 
@@ -20,12 +21,12 @@ class CameraPlan(Config):
     name: str = Field(description="of the camera")
     width: int = Field(gt=0, description="image width [px]")
     height: int = Field(gt=0, description="image height [px]")
-    source: Literal["uvc", "realsense", "video", "bag"] = "uvc"
-    device: str = Field(default="0", description="of a USB camera; empty: no file was given")
-    fourcc: str = "MJPG"
-    rate_hz: float = Field(
-        default=DeviceConfig.model_fields["rate_hz"].default, gt=0, description="[Hz]"
+    source: Literal["uvc", "realsense", "video", "bag"] = _NODE.source
+    device: str = Field(
+        default=_NODE.device, description="of a USB camera; empty: no file was given"
     )
+    fourcc: str = _NODE.fourcc
+    rate_hz: float = Field(default=_NODE.rate_hz, gt=0, description="[Hz]")
     depth: bool = Field(default=False, description="a RealSense sends depth, too")
     is_assumed: bool = Field(default=False, description="no file says so: all of these defaults")
 

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ _TICK_S = 0.05
 class BoardWatch:
     """Subscribes to images and camera_info of cameras, and keeps the newest of each."""
 
-    def __init__(self, board: Board, cameras: list[str]) -> None:
+    def __init__(self, board: Board, cameras: Sequence[str]) -> None:
         self._cameras = cameras
         self._detector = TagDetector(board)
         self._infos: dict[str, CameraInfo] = {}

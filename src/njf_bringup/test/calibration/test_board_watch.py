@@ -63,22 +63,8 @@ class Cameras(Node):
 
 
 def request(rig: BoardRig, out: Path, **changes: Any) -> Request:
-    values: dict = {
-        "board": rig.board,
-        "board_file": None,
-        "folder": None,
-        "bag": None,
-        "live": list(rig.lenses),
-        "camera_info": None,
-        "intrinsics": False,
-        "poses": True,
-        "rest": None,
-        "skip": [],
-        "limits": Limits(),
-        "out": out,
-        "overwrite": False,
-    }
-    return Request(**(values | changes))
+    values: dict = {"live": list(rig.lenses)}
+    return Request(rig.board, out, **(values | changes))
 
 
 def test_rests_on_topics_calibrate_a_rig_also_after_a_refusal(

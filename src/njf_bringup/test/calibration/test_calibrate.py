@@ -20,7 +20,6 @@ from njf_perception.calibration.board import Board
 from njf_perception.calibration.detect import TagDetector
 from njf_perception.calibration.files import camera_info_text, load_camera_poses
 from njf_perception.calibration.lens import Lens
-from njf_perception.calibration.refuse import Limits
 from njf_perception.cameras.calibration import load_calibration
 from njf_perception.errors import ConfigError, NjfError
 from njf_sim.board_pictures import board_picture
@@ -54,22 +53,8 @@ def views(rendered: Path, tmp_path: Path) -> Path:
 
 
 def request(out: Path, **changes: Any) -> Request:
-    values: dict = {
-        "board": Board(),
-        "board_file": None,
-        "folder": None,
-        "bag": None,
-        "live": [],
-        "camera_info": changes.get("folder"),
-        "intrinsics": False,
-        "poses": True,
-        "rest": None,
-        "skip": [],
-        "limits": Limits(),
-        "out": out,
-        "overwrite": False,
-    }
-    return Request(**(values | changes))
+    values: dict = {"camera_info": changes.get("folder")}
+    return Request(Board(), out, **(values | changes))
 
 
 def check_poses(rig: BoardRig, out: Path, bound_m: float) -> None:

@@ -17,6 +17,18 @@ def patient_driver(bench):
     return make_driver(bench.changed(reply_timeout_s=2.0), bench.port)
 
 
+def active_with_outputs(bench, outputs):
+    """A driver of the bench whose channels are fed from other outputs, regulating."""
+    bench.unplug()
+    names = bench.robot.channel_names
+    bench.robot = bench.changed(outputs=dict(zip(names, outputs, strict=True)))
+    bench.plug()
+    driver = patient_driver(bench)
+    driver.connect()
+    driver.activate()
+    return driver
+
+
 @pytest.fixture
 def driver(bench):
     driver = patient_driver(bench)
@@ -156,13 +168,7 @@ def test_a_missed_measurement_does_not_shut_the_air_in(
 
 @pytest.mark.parametrize("bench", ["terminal_bench"], indirect=True)
 def test_a_slot_that_takes_nothing_does_not_keep_the_others_from_venting(bench, wait_until, near):
-    outputs = dict(zip(bench.robot.channel_names, [0, 1, 4, 5, 6], strict=True))
-    bench.unplug()
-    bench.robot = bench.changed(outputs=outputs)
-    bench.plug()
-    driver = patient_driver(bench)
-    driver.connect()
-    driver.activate()
+    driver = active_with_outputs(bench, [0, 1, 4, 5, 6])
     driver.send(SOME)
     wait_until(lambda: near(bench.pressure_pa, SOME))
     registers = bench.robot.driver.registers
@@ -189,13 +195,7 @@ def test_a_lost_device_is_told_and_found_again(active, bench):
 
 
 def test_a_map_of_outputs_is_obeyed(bench, wait_until, near):
-    outputs = dict(zip(bench.robot.channel_names, [6, 1, 2, 9, 0], strict=True))
-    bench.unplug()
-    bench.robot = bench.changed(outputs=outputs)
-    bench.plug()
-    driver = patient_driver(bench)
-    driver.connect()
-    driver.activate()
+    driver = active_with_outputs(bench, [6, 1, 2, 9, 0])
     driver.send(SOME)
     wait_until(lambda: near(bench.pressure_pa, SOME))
     wait_until(lambda: near(driver.read().position, SOME))
